@@ -1,0 +1,134 @@
+"""Keeps the processes of one machine alive: starts them, restarts what crashes, stops all of them and only them.
+
+Each child has a log file of its own, a session of its own (so that Ctrl-C reaches the supervisor alone, which then
+stops in order) and the parent-death signal, which belongs to the starting thread: start parts from the main thread only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from zhiwan.run.embedded import child as embedded
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_STEADY_AFTER = 60.0  # a child that lived this long has recovered: its next crash waits briefly again
+Say = Callable[[str], None]
+
+
+class Part(Protocol):
+    """What the supervisor needs of anything it keeps alive."""
+
+    name: str
+
+    def start(self) -> None: ...
+    def exit_code(self) -> int | None: ...
+    def stop(self, grace: float) -> None: ...
+
+
+@dataclass
+class Child:
+    """One process of ours: a zhiwan subcommand with its own log."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        self.process = embedded.spawn(
+            [sys.executable, "-m", "zhiwan.run.cli", *self.arguments],
+            log=self.log,
+            user=embedded.ourselves(),
+            death_signal=signal.SIGKILL,
+            environment=dict(self.environment),
+        )
+
+    def exit_code(self) -> int | None:
+        return self.process.poll() if self.process else None
+
+    def stop(self, grace: float) -> None:
+        process = self.process
+        if process is None:
+            return
+        embedded.stop(process, (signal.SIGTERM, grace))
+        # What it forked (granian's workers) shares its session, hence its group; nobody else does.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self.process = None
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log, for a person who has to find out what went wrong."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+@dataclass
+class _Watch:
+    part: Part
+    started: float
+    pause: float = _FIRST_PAUSE
+    due: float | None = None  # when to start it again; None while it runs
+    crashes: int = 0
+
+
+class Supervisor:
+    def __init__(self, say: Say, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._clock = clock
+        self._watched: list[_Watch] = []
+
+    def run(self, part: Part) -> None:
+        """Starts a part and watches it from now on."""
+        part.start()
+        self._watched.append(_Watch(part, started=self._clock()))
+
+    def look(self) -> None:
+        """One round: notices what ended and starts again what is due."""
+        for watch in self._watched:
+            now = self._clock()
+            if watch.due is not None:
+                if now >= watch.due:
+                    self._restart(watch)
+            elif (code := watch.part.exit_code()) is not None:
+                if now - watch.started > _STEADY_AFTER:
+                    watch.pause = _FIRST_PAUSE
+                watch.crashes += 1
+                watch.due = now + watch.pause
+                self._say(f"{watch.part.name} ended ({_reason(code)}); starting it again in {watch.pause:g} s")
+                watch.pause = min(watch.pause * 2, _LONGEST_PAUSE)
+
+    def _restart(self, watch: _Watch) -> None:
+        watch.part.stop(0.0)  # reaps it, and ends what it may have left in its session
+        try:
+            watch.part.start()
+        except Exception as problem:
+            watch.due = self._clock() + watch.pause
+            self._say(f"{watch.part.name} does not start ({problem}); next try in {watch.pause:g} s")
+            watch.pause = min(watch.pause * 2, _LONGEST_PAUSE)
+            return
+        watch.started, watch.due = self._clock(), None
+
+    def crashes(self) -> dict[str, int]:
+        return {watch.part.name: watch.crashes for watch in self._watched}
+
+    def stop_all(self, grace: float = 8.0) -> None:
+        """Stops in the reverse order of the start: what feeds first, what stores last."""
+        while self._watched:
+            self._watched.pop().part.stop(grace)
+
+
+def _reason(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
