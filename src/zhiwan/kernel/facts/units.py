@@ -1,8 +1,8 @@
 """Units of measure by their UCUM codes: which exist, which belong together, how one becomes another.
 
 A unit is a dimension with a factor and an offset to that dimension's base: base = value * factor + offset. Only units
-that sensors and standards of the trade use are listed; an unknown code is refused, never guessed. SenML (RFC 8428 §12.1)
-and everyday spellings are names for the same units.
+that sensors and standards of the trade use are listed; an unknown code is refused, never guessed. SenML
+(RFC 8428 §12.1) and everyday spellings are names for the same units.
 """
 
 from __future__ import annotations
@@ -154,4 +154,6 @@ def convert(value: Number, unit: str, wanted: str) -> Number:
     factor, offset = conversion(unit, wanted)
     if factor == 1.0 and offset == 0.0:
         return value
-    return value * factor + offset  # type: ignore[operator,no-any-return]
+    # 330 cm is 3.3 m: dividing by 100 is exact where multiplying by 0.01 is not, and limits are compared with >=.
+    scaled = value * factor if factor >= 1.0 else value / (1.0 / factor)  # type: ignore[operator]
+    return scaled + offset if offset else scaled  # type: ignore[no-any-return]
