@@ -1,0 +1,89 @@
+"""In whose name the database works: `acting(post)` for people and tokens, `acting_system(process)` for processes.
+
+Both open a transaction (or a savepoint), take a role and the towns *for this transaction only*, and put back what was
+there before, so that they nest and leave nothing to the next user of the connection. Without them a connection is
+zhiwan_area with no towns: it sees accounts and public tables, and no guarded row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import connection, transaction
+
+from zhiwan.city.people.models import Post, Scope, User
+
+Process = Literal["web", "worker", "jobs", "door", "live", "cli"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts now: for guards and audit. A process has no user and no post."""
+
+    name: str
+    user: User | None = None
+    post: Post | None = None
+    address: str | None = None
+
+    @property
+    def is_system(self) -> bool:
+        return self.post is None
+
+    @property
+    def towns(self) -> frozenset[str] | None:
+        """The towns it covers; None for the whole district."""
+        if self.post is None or self.post.scope == Scope.DISTRICT:
+            return None
+        return frozenset(self.post.towns)
+
+
+_current: ContextVar[Actor | None] = ContextVar("zhiwan_actor", default=None)
+
+
+def current_actor() -> Actor | None:
+    """Who acts in this context; None outside acting() and acting_system()."""
+    return _current.get()
+
+
+@contextmanager
+def acting(post: Post, *, user: User | None = None, address: str | None = None) -> Iterator[Actor]:
+    """Work as this post: its towns' rows, or all rows for a post of the whole district."""
+    name = str(user) if user is not None else post.id
+    with _scoped(Actor(name, user, post, address)) as actor:
+        yield actor
+
+
+@contextmanager
+def acting_system(process: Process) -> Iterator[Actor]:
+    """Work as a process of the platform, over the whole district."""
+    with _scoped(Actor(f"system:{process}")) as actor:
+        yield actor
+
+
+@contextmanager
+def _scoped(actor: Actor) -> Iterator[Actor]:
+    towns = actor.towns
+    role = "zhiwan_district" if towns is None else "zhiwan_area"
+    token = _current.set(actor)
+    try:
+        with transaction.atomic():
+            before = _swap(role, ",".join(sorted(towns or ())))
+            yield actor
+            # After an error, or a rollback asked for, the end of the savepoint puts the settings back by itself.
+            if not connection.needs_rollback:
+                _swap(*before)
+    finally:
+        _current.reset(token)
+
+
+def _swap(role: str, towns: str) -> tuple[str, str]:
+    """Set role and towns until the end of the transaction; returns what they were."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, coalesce(current_setting('zhiwan.towns', true), '')")
+        was = cursor.fetchone()
+        cursor.execute("SELECT set_config('role', %s, true), set_config('zhiwan.towns', %s, true)", [role, towns])
+    return str(was[0]), str(was[1])

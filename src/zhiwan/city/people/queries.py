@@ -1,0 +1,44 @@
+"""Reads of people.
+
+post_in_use(user, post_id) -> Post | None     posts_of(user) -> list[Post]
+posts_with_role(role, towns=None) -> list[Post]
+recent_audit(subject=None, limit=100) -> list[AuditRecord]   (district posts only: the database refuses others)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from zhiwan.city.people.models import AuditRecord, Post, Scope
+
+
+def posts_of(user: Any) -> list[Post]:
+    """The posts an account holds today, the duty chief's first."""
+    today = timezone.localdate()
+    valid = (Q(valid_from=None) | Q(valid_from__lte=today)) & (Q(valid_to=None) | Q(valid_to__gt=today))
+    found = Post.objects.filter(valid, holding__user=user, holding__user__is_active=True).select_related("organisation")
+    return sorted(found, key=lambda post: (post.role != "duty_chief", post.role != "operator", post.id))
+
+
+def post_in_use(user: Any, post_id: str | None) -> Post | None:
+    """The post chosen in the session if the account (still) holds it, else its first post."""
+    posts = posts_of(user)
+    return next((post for post in posts if post.id == post_id), posts[0] if posts else None)
+
+
+def posts_with_role(role: str, towns: Iterable[str] | None = None) -> list[Post]:
+    """Posts of a role: all of them, or those that cover the district or one of the towns."""
+    found = Post.objects.filter(role=role).order_by("id")
+    if towns is not None:
+        found = found.filter(Q(scope=Scope.DISTRICT) | Q(towns__overlap=list(towns)))
+    return list(found)
+
+
+def recent_audit(subject: str | None = None, limit: int = 100) -> list[AuditRecord]:
+    """The newest records, of one subject or of all."""
+    found = AuditRecord.objects.select_related("user", "post").order_by("-id")
+    return list((found.filter(subject=subject) if subject else found)[:limit])

@@ -1,0 +1,1 @@
+"""areas, entities, devices, places."""

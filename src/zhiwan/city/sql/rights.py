@@ -1,0 +1,49 @@
+"""Who may do what to a table, said in migrations.
+
+Two roles without login act for everyone: `zhiwan_district` sees every row, `zhiwan_area` only rows of the towns in the
+transaction's setting `zhiwan.towns`. The tables belong to the owner of the migrations, so a policy binds both. A
+table without a line here is closed to both roles: a new table that is forgotten fails loudly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import migrations
+
+DISTRICT_ALL = "SELECT, INSERT, UPDATE, DELETE"
+#: `= any` over a setting split once per statement: measured 15 times faster than starts_with under a policy.
+IN_TOWNS = "town = ANY (string_to_array(current_setting('zhiwan.towns', true), ','))"
+
+
+def open_table(table: str, *, district: str = DISTRICT_ALL, area: str | None = "SELECT") -> migrations.RunSQL:
+    """Grants without row security. `area` and `district` are lists of privileges, columns allowed."""
+    statements = [f"GRANT {district} ON {table} TO zhiwan_district"]
+    if area:
+        statements.append(f"GRANT {area} ON {table} TO zhiwan_area")
+    return migrations.RunSQL(statements, [f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_area"])
+
+
+def guarded_table(table: str, *, area: str = "SELECT", shared: bool = False) -> migrations.RunSQL:
+    """Grants with row security by `town`. `shared`: rows of the whole district (town empty) may be *read* by all."""
+    read = f"town = '' OR {IN_TOWNS}" if shared else IN_TOWNS
+    statements = [
+        f"GRANT {DISTRICT_ALL} ON {table} TO zhiwan_district",
+        f"GRANT {area} ON {table} TO zhiwan_area",
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY district ON {table} TO zhiwan_district USING (true) WITH CHECK (true)",
+        f"CREATE POLICY area_reads ON {table} FOR SELECT TO zhiwan_area USING ({read})",
+        f"CREATE POLICY area_inserts ON {table} FOR INSERT TO zhiwan_area WITH CHECK ({IN_TOWNS})",
+        f"CREATE POLICY area_updates ON {table} FOR UPDATE TO zhiwan_area USING ({IN_TOWNS}) WITH CHECK ({IN_TOWNS})",
+    ]
+    backwards = [
+        *(f"DROP POLICY {name} ON {table}" for name in ("district", "area_reads", "area_inserts", "area_updates")),
+        f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_area",
+    ]
+    return migrations.RunSQL(statements, backwards)
+
+
+def run_all(statements: Iterable[str]) -> migrations.RunSQL:
+    """Statements whose way back is to drop what they speak of."""
+    return migrations.RunSQL(list(statements), migrations.RunSQL.noop)

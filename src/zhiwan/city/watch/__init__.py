@@ -1,0 +1,1 @@
+"""latest values, alarms, warnings."""
