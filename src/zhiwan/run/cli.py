@@ -1,0 +1,178 @@
+"""The `zhiwan` command. Each subcommand imports what it needs when it runs: a process starts with its own room only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhiwan.kernel.facts.errors import CityError
+from zhiwan.run.pack_commands import packs_app
+
+app = typer.Typer(
+    name="zhiwan",
+    help="Zhiwan (智湾): a city operating platform for one district.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+place_app = typer.Typer(help="The district: areas, zones, bodies, posts.", no_args_is_help=True)
+demo_app = typer.Typer(help="The demonstration: simulated devices, accounts.", no_args_is_help=True)
+app.add_typer(packs_app, name="pack")
+app.add_typer(place_app, name="place")
+app.add_typer(demo_app, name="demo")
+
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+
+def _django() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
+    import django
+
+    django.setup()
+
+
+@app.command()
+def up(
+    data: Annotated[Path, typer.Option(help="Folder that keeps everything; made when missing.")] = Path(".data"),
+    port: Annotated[int, typer.Option(min=1, max=65534, help="Web; the live stream takes the next one.")] = 8000,
+    mqtt_port: Annotated[int, typer.Option(min=1, max=65535, help="MQTT door for devices.")] = 1883,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Without simulated devices.")] = False,
+    demo_speed: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="How much faster simulated devices report.")
+    ] = 1.0,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from zhiwan.run.up import Options, run_up
+
+    run_up(Options(data=data.resolve(), port=port, mqtt_port=mqtt_port, demo=not no_demo, demo_speed=demo_speed))
+
+
+@app.command()
+def web(host: str = "127.0.0.1", port: Port = 8000, workers: int = 2) -> None:
+    """Serve pages and the API (Django under WSGI)."""
+    from zhiwan.run.serve import serve
+
+    serve("web", host=host, port=port, workers=workers)
+
+
+@app.command()
+def live(host: str = "127.0.0.1", port: Port = 8001) -> None:
+    """Serve the live stream of changes to open pages (SSE)."""
+    from zhiwan.run.serve import serve
+
+    serve("live", host=host, port=port)
+
+
+@app.command()
+def worker() -> None:
+    """Read the streams, judge, keep, alarm."""
+    _django()
+    from zhiwan.run.worker import main as run_worker
+
+    run_worker()
+
+
+@app.command()
+def jobs() -> None:
+    """Do what must happen after a commit (procrastinate)."""
+    _django()
+    from zhiwan.run.jobs import run_jobs
+
+    run_jobs()
+
+
+@app.command()
+def door() -> None:
+    """Answer NATS when a device knocks: who it is and what it may do."""
+    from zhiwan.run.broker_door import main as run_door
+
+    run_door()
+
+
+@app.command()
+def simulator(speed: float = 1.0) -> None:
+    """Play the demonstration district: one MQTT client per device."""
+    _django()
+    from zhiwan.run.simulator import main as run_simulator
+
+    run_simulator(speed=speed)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version (needs the owner's URL)."""
+    _django()
+    from zhiwan.run.prepare import migrate as run_migrate
+
+    run_migrate()
+
+
+@place_app.command("load")
+def place_load() -> None:
+    """Load areas, zones, bodies and posts of ZHIWAN_PLACE; again after a change."""
+    _django()
+    from zhiwan.run.prepare import load_place
+
+    load_place()
+
+
+@demo_app.command("load")
+def demo_load() -> None:
+    """Make the demonstration: entities, devices, accounts; writes <data>/demo.json."""
+    _django()
+    from zhiwan.run.prepare import load_demo
+
+    load_demo()
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help="Source id of a pack's sources.yml, for example life.air.beijing_csv")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    create_entities: Annotated[
+        bool, typer.Option("--create-entities", help="Register stations not known yet.")
+    ] = False,
+) -> None:
+    """Import measured history from files; the same file twice changes nothing."""
+    _django()
+    from zhiwan.run.importing import run_import
+
+    raise typer.Exit(run_import(source, files, create_entities=create_entities))
+
+
+@app.command()
+def link(user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "") -> None:
+    """Print a new one-time sign-in link."""
+    _django()
+    from zhiwan.run.prepare import sign_in_link
+
+    typer.echo(sign_in_link(user))
+
+
+@app.command()
+def health(url: str = "http://127.0.0.1:8000") -> None:
+    """Ask a running Zhiwan how its parts are; exit code 1 when one is not well."""
+    from zhiwan.run.health import print_health
+
+    raise typer.Exit(print_health(url))
+
+
+def main() -> None:
+    """Entry point: an error of ours is told in its own words, without a traceback."""
+    try:
+        app()
+    except CityError as problem:
+        texts = problem.as_dict()
+        typer.secho(f"zhiwan: {texts['fact']} ({texts['code']})", fg=typer.colors.RED, err=True)
+        for text in (texts["detail"], texts["hint"]):
+            if text:
+                typer.echo(f"  {text}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

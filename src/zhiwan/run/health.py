@@ -1,0 +1,62 @@
+"""Ask a running Zhiwan how it is: the client side of /healthz, for `zhiwan up`, `zhiwan health` and tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+from rich.console import Console
+from rich.table import Table
+
+_PATIENCE = 3.0  # seconds
+_direct = build_opener(ProxyHandler({}))  # loopback: never through a proxy of the environment
+
+
+@dataclass(frozen=True)
+class Health:
+    answered: bool
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def unwell(self) -> tuple[str, ...]:
+        if not self.answered:
+            return ("web",)
+        return tuple(name for name, part in self.parts.items() if part.get("state") != "ok")
+
+    @property
+    def has_readings(self) -> bool:
+        return bool(self.parts.get("worker", {}).get("latest_reading_at"))
+
+
+def ask(url: str) -> Health:
+    """What /healthz says; a part that is not well still counts as an answer (HTTP 503 with the same body)."""
+    try:
+        with _direct.open(f"{url}/healthz", timeout=_PATIENCE) as answer:
+            body = answer.read()
+    except HTTPError as answer:
+        body = answer.read()
+    except (URLError, OSError):
+        return Health(answered=False)
+    try:
+        parts = json.loads(body)["parts"]
+    except (ValueError, KeyError, TypeError):
+        return Health(answered=False)
+    return Health(answered=True, parts=parts)
+
+
+def print_health(url: str) -> int:
+    """Prints each part with its state; 0 when all are well."""
+    health = ask(url)
+    console = Console()
+    if not health.answered:
+        console.print(f"no answer from {url}; is it running? (bin/up)")
+        return 1
+    table = Table("part", "state", "what it says")
+    for name, part in health.parts.items():
+        said = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state" and value not in (None, ""))
+        table.add_row(name, str(part.get("state")), said)
+    console.print(table)
+    return 1 if health.unwell else 0

@@ -1,0 +1,281 @@
+"""`zhiwan up`: one machine, everything, in order, until Ctrl-C.
+
+PostgreSQL and NATS (embedded, unless URLs of others are given) → migrate → place and demonstration → door → worker →
+jobs, web, live → simulator → ready. Each process gets its addresses by environment variables and nothing else, so the
+same processes run elsewhere without this file. What keeps them alive: supervisor.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zhiwan.kernel.facts.errors import InputRefused, PartUnavailable
+from zhiwan.run.embedded import child as embedded
+from zhiwan.run.embedded.nats import EmbeddedNats
+from zhiwan.run.embedded.postgres import EmbeddedPostgres
+from zhiwan.run.folder import DataFolder
+from zhiwan.run.health import Health, ask
+from zhiwan.run.ports import Wanted, require_free
+from zhiwan.run.supervisor import Child, Supervisor
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+READY_WITHIN = 170.0  # seconds; the promise for a cold start is three minutes
+ROUND = 0.2
+
+
+class DidNotBecomeReady(PartUnavailable):
+    code = "UP-004"
+    fact = "Zhiwan did not become ready within {seconds} s"
+    detail = "Waiting for: {parts}."
+    hint = "Read the logs in {logs}; then start again, nothing is lost."
+
+
+class StepFailed(PartUnavailable):
+    code = "UP-005"
+    fact = "the step `zhiwan {step}` failed (exit code {exit_code})"
+    detail = "Its last words:\n{words}"
+    hint = "The whole log is {log}."
+
+
+class WhichPlace(InputRefused):
+    code = "UP-006"
+    fact = "which district shall run here?"
+    detail = "Found below places/: {places}."
+    hint = "Set ZHIWAN_PLACE to the folder of one that has a place.yml."
+
+
+@dataclass(frozen=True)
+class Options:
+    data: Path
+    port: int
+    mqtt_port: int
+    demo: bool
+    demo_speed: float
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def live_url(self) -> str:
+        return f"http://127.0.0.1:{self.port + 1}"
+
+
+@dataclass
+class EmbeddedPart:
+    """PostgreSQL or NATS as a part the supervisor can keep alive."""
+
+    name: str
+    server: Any  # EmbeddedPostgres | EmbeddedNats: both have start(), stop(), pid
+    started: Any = field(default=None, repr=False)
+
+    def start(self) -> None:
+        self.started = self.server.start()
+
+    def exit_code(self) -> int | None:
+        return None if self.server.pid else 1
+
+    def stop(self, grace: float) -> None:
+        self.server.stop()
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: Ctrl-C or SIGTERM while starting
+    pass
+
+
+def run_up(options: Options) -> None:
+    """Starts everything and returns after Ctrl-C, with everything stopped."""
+    say = _progress()
+    folder = DataFolder(options.data)
+    folder.hold(what=f"zhiwan up, {options.url}", started=datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
+    require_free(_ports(options))
+    supervisor = Supervisor(say)
+    with _signals():
+        try:
+            _start(options, folder, supervisor, say)
+            while True:
+                supervisor.look()
+                time.sleep(ROUND)
+        except Stopped:
+            say("stopping")
+        finally:
+            supervisor.stop_all()
+    say("stopped; the data stays in " + str(folder.path))
+
+
+def _ports(options: Options) -> list[Wanted]:
+    return [
+        Wanted(options.port, "web and live", "--port", span=2),
+        *([] if os.environ.get("ZHIWAN_NATS_URL") else [Wanted(options.mqtt_port, "MQTT", "--mqtt-port")]),
+    ]
+
+
+def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    environment = {**os.environ, **_addresses(options, folder)}
+    owner = _start_servers(options, folder, supervisor, environment, say)
+    step = _Steps(folder, say)
+    step.run("migrate", ["migrate"], {**environment, "ZHIWAN_OWNER_DATABASE_URL": owner})
+    prepared = step.run("place and demonstration", ["prepare", *([] if options.demo else ["--no-demo"])], environment)
+
+    def run(name: str, *arguments: str) -> None:
+        supervisor.run(Child(name, [name, *arguments], environment, folder.log(name)))
+
+    for name in ("door", "worker", "jobs"):
+        run(name)
+    run("web", "--port", str(options.port))
+    run("live", "--port", str(options.port + 1))
+    if options.demo:
+        run("simulator", "--speed", str(options.demo_speed))
+    say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))
+    _await_ready(options, folder, supervisor, say)
+    _announce(options, folder, json.loads(prepared.splitlines()[-1]))
+
+
+def _addresses(options: Options, folder: DataFolder) -> dict[str, str]:
+    """What every process is told. An operator's own setting wins over the place and packs of the checkout."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "zhiwan.city.settings",
+        "ZHIWAN_DATA": str(folder.path),
+        "ZHIWAN_URL": options.url,
+        "ZHIWAN_LIVE_URL": options.live_url,
+        "ZHIWAN_MQTT_PORT": str(options.mqtt_port),
+        "ZHIWAN_SECRET_KEY_FILE": str(folder.secret_key()),
+        "ZHIWAN_PLACE": os.environ.get("ZHIWAN_PLACE") or str(_only_place()),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _only_place() -> Path:
+    """The district this checkout carries; with several of them a person has to choose."""
+    found = sorted(path.parent for path in (CHECKOUT / "places").glob("*/place.yml"))
+    if len(found) != 1:
+        raise WhichPlace(places=", ".join(path.name for path in found) or "none")
+    return found[0]
+
+
+def _start_servers(
+    options: Options,
+    folder: DataFolder,
+    supervisor: Supervisor,
+    environment: dict[str, str],
+    say: Callable[[str], None],
+) -> str:
+    """Starts the embedded servers that no URL replaces, writes their addresses into `environment`; the owner's URL."""
+    if "ZHIWAN_DATABASE_URL" in os.environ:
+        owner = os.environ.get("ZHIWAN_OWNER_DATABASE_URL", os.environ["ZHIWAN_DATABASE_URL"])
+        environment.pop("ZHIWAN_OWNER_DATABASE_URL", None)
+    else:
+        postgres = EmbeddedPart("PostgreSQL", EmbeddedPostgres(folder.path))
+        supervisor.run(postgres)
+        owner, environment["ZHIWAN_DATABASE_URL"] = postgres.started.owner, postgres.started.login
+        say("PostgreSQL answers")
+    if "ZHIWAN_NATS_URL" not in os.environ:
+        nats = EmbeddedPart("NATS", EmbeddedNats(folder.path, options.mqtt_port))
+        supervisor.run(nats)
+        environment["ZHIWAN_NATS_URL"] = nats.started.url
+        environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials_file)
+        say("NATS answers")
+    return str(owner)
+
+
+@dataclass
+class _Steps:
+    """Subcommands that run to their end before the next thing starts."""
+
+    folder: DataFolder
+    say: Callable[[str], None]
+
+    def run(self, title: str, arguments: list[str], environment: dict[str, str]) -> str:
+        """Runs `zhiwan <arguments>`; its standard output. Standard error goes to the log prepare.log."""
+        log = self.folder.log("prepare")
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "zhiwan.run.cli", *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+                preexec_fn=embedded.become(embedded.ourselves(), signal.SIGKILL),
+            )
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode != 0:
+            raise StepFailed(step=arguments[0], exit_code=process.returncode, words=embedded.last_words(log), log=log)
+        self.say(f"{title}: done")
+        return output
+
+
+def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """Returns when healthz says ok and, in a demonstration, the first readings are in."""
+    deadline = time.monotonic() + READY_WITHIN
+    told: tuple[str, ...] = ()
+    while True:
+        supervisor.look()
+        health = ask(options.url)
+        waiting = _waiting_for(health, demo=options.demo)
+        if not waiting:
+            return
+        if waiting != told and health.answered:
+            say("waiting for " + ", ".join(waiting))
+            told = waiting
+        if time.monotonic() > deadline:
+            raise DidNotBecomeReady(seconds=int(READY_WITHIN), parts=", ".join(waiting), logs=folder.logs)
+        time.sleep(ROUND)
+
+
+def _waiting_for(health: Health, *, demo: bool) -> tuple[str, ...]:
+    waiting = list(health.unwell)
+    if demo and health.answered and not health.has_readings:
+        waiting.append("first readings")
+    return tuple(waiting)
+
+
+def _announce(options: Options, folder: DataFolder, prepared: dict[str, str]) -> None:
+    print(f"\nZhiwan is ready: {options.url}", flush=True)  # noqa: T201 - this line is the product
+    print(f"Sign in once with this link: {prepared['link']}", flush=True)  # noqa: T201
+    print(f"Accounts and one device's secret: {folder.demo_file}   Ctrl-C stops everything.", flush=True)  # noqa: T201
+
+
+def _progress() -> Callable[[str], None]:
+    """Progress lines with the seconds since bin/up began."""
+    began = float(os.environ.get("ZHIWAN_BEGAN", time.time()))
+
+    def say(text: str) -> None:
+        print(f"[{time.time() - began:5.1f}s] {text}", flush=True)  # noqa: T201
+
+    return say
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal raise Stopped once; more of them do not disturb the stopping."""
+
+    def stop(number: int, frame: object) -> None:
+        for name in numbers:
+            signal.signal(name, signal.SIG_IGN)
+        raise Stopped
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
