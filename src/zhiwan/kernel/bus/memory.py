@@ -1,0 +1,112 @@
+"""The bus in memory: for packs' replays and tests. Passes the same contract as NATS, so tests may trust it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from zhiwan.kernel.bus.messages import STREAMS, BusFull, BusUnavailable, Message, MessageTooLarge, StreamSpec
+
+#: Made at this moment, whenever it is made: the clock of a memory bus is its caller's.
+CREATED = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a subject fits a NATS pattern: `*` is one word, a last `>` is one or more."""
+    wanted, given = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        return len(given) >= len(wanted) and all(a in ("*", b) for a, b in zip(wanted[:-1], given, strict=False))
+    return len(wanted) == len(given) and all(a in ("*", b) for a, b in zip(wanted, given, strict=True))
+
+
+class MemoryBus:
+    """Streams as lists. `clock` gives the time of storing."""
+
+    def __init__(
+        self,
+        streams: Iterable[StreamSpec] = STREAMS,
+        *,
+        clock: Callable[[], datetime] = lambda: CREATED,
+        max_payload: int = 1 << 20,
+    ) -> None:
+        self._streams = {spec.name: MemoryStream(spec) for spec in streams}
+        self._clock = clock
+        self._max_payload = max_payload
+        self.announced: list[bytes] = []
+
+    def publish(self, subject: str, payload: bytes) -> int:
+        if len(payload) > self._max_payload:
+            raise MessageTooLarge(size=len(payload), limit=self._max_payload)
+        for stream in self._streams.values():
+            if any(matches(pattern, subject) for pattern in stream.spec.subjects):
+                return stream.store(subject, payload, self._clock())
+        raise BusUnavailable(problem=f"no stream keeps {subject}")
+
+    def announce(self, payload: bytes) -> None:
+        self.announced.append(payload)
+
+    def open_reader(self, stream: str) -> MemoryStream:
+        reader = self._streams[stream]
+        reader.rewind()
+        return reader
+
+    def close(self) -> None:
+        self._streams.clear()
+
+
+class MemoryStream:
+    """One stream and its reader in one: what is acknowledged is gone."""
+
+    created = CREATED
+
+    def __init__(self, spec: StreamSpec) -> None:
+        self.spec = spec
+        self.stream = spec.name
+        self._kept: list[Message] = []
+        self._size = 0
+        self._last = 0
+        self._next = 0  # place in _kept of the next message to give
+        self._changed = threading.Condition()
+
+    def store(self, subject: str, payload: bytes, at: datetime) -> int:
+        with self._changed:
+            if self._size + len(payload) > self.spec.max_bytes:
+                raise BusFull(stream=self.stream)
+            self._last += 1
+            if matches(self.spec.filter, subject):  # nobody reads the others: kept by interest, as NATS does
+                self._kept.append(Message(self.stream, self._last, subject, payload, at))
+                self._size += len(payload)
+                self._changed.notify_all()
+            return self._last
+
+    def pull(self, most: int, wait: float) -> list[Message]:
+        end = time.monotonic() + wait
+        with self._changed:
+            while len(self._kept) - self._next < most and (left := end - time.monotonic()) > 0:
+                self._changed.wait(left)
+            found = self._kept[self._next : self._next + most]
+            self._next += len(found)
+            return found
+
+    def ack(self, upto: int) -> None:
+        with self._changed:
+            done = min(self._next, bisect_right([message.seq for message in self._kept], upto))
+            self._size -= sum(len(message.payload) for message in self._kept[:done])
+            del self._kept[:done]
+            self._next -= done
+
+    def rewind(self) -> None:
+        with self._changed:
+            self._next = 0
+
+    def waiting(self) -> int:
+        return len(self._kept)
+
+
+def in_order(messages: Iterable[Message]) -> bool:
+    """Whether sequences strictly rise: what every reader promises."""
+    return all(a.seq < b.seq for a, b in pairwise(messages))
