@@ -40,7 +40,8 @@ class CityError(Exception):
 
     def __str__(self) -> str:
         texts = self.as_dict()
-        return ". ".join(text for text in (f"{texts['code']}: {texts['fact']}", texts["detail"], texts["hint"]) if text)
+        sentences = (f"{texts['code']}: {texts['fact']}", texts["detail"], texts["hint"])
+        return " ".join(text if text.endswith(".") else f"{text}." for text in sentences if text)
 
 
 class _Shown(dict[str, Any]):

@@ -36,6 +36,8 @@ def print_duration(span: timedelta) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(print_duration, return_type=str)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+#: An id of this pack, or `<last part of another pack>.<id>`; the loader makes it global (`governance.flood.patrol`).
+Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47}){0,2}$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,47}$")]
 Grade = Annotated[int, Field(ge=1, le=5)]
 Tone = Literal["green", "blue", "yellow", "orange", "red", "purple", "maroon", "grey"]
@@ -62,7 +64,7 @@ class PackManifest(Declared):
     mission: list[str]
     abilities: list[Literal["see", "verify", "diagnose", "predict", "learn", "decide", "talk"]]
     needs: list[str] = []  # ids of packs whose types it reads
-    emits: list[str] = []  # kinds of case and warning it may raise
+    emits: list[Reference] = []  # kinds of case and warning it may raise
 
 
 # types.yml
@@ -150,7 +152,7 @@ class Scale(Declared):
 class Proposal(Declared):
     """An alarm of at least `at` proposes a warning of this kind at `level` for a person to sign."""
 
-    warning: Identifier
+    warning: Reference
     levels: dict[str, str]  # alarm level id → warning level id
 
 
@@ -167,11 +169,11 @@ class Rule(Declared):
     near: Duration | None = None  # alarms of the rule within the same town and span count as one notice
     lateness: Duration = timedelta(hours=1)
     latched: bool = False  # stays open until a person acknowledges it
-    scale: Identifier
+    scale: Reference
     level: str  # expression that gives a level id of the scale
     message: Text  # {expressions} inside braces
     advice: Text  # runbook: what the officer does
-    raises: str | None = None  # case kind "flood.patrol" or its local id
+    raises: Reference | None = None  # case kind "flood.patrol" or its local id
     proposes: Proposal | None = None
 
 
@@ -189,7 +191,7 @@ class Derive(Declared):
     inputs: Annotated[list[Identifier], Field(min_length=1)]
     outputs: Annotated[list[Identifier], Field(min_length=1)]
     code: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]  # module in code/ : function
-    parameters: list[Identifier] = []
+    parameters: list[Reference] = []
     window: Duration = timedelta(0)  # 0: the inputs of the same instant; else all inputs within the span before it
     version: int = 1
 
@@ -221,7 +223,7 @@ class Indicator(Declared):
 class WarningKind(Declared):
     id: Identifier
     title: Text
-    scale: Identifier
+    scale: Reference
     authority: Text  # who may sign it, in words; the post's role id is in signed_by
     signed_by: Identifier
     code: str | None = None  # CAP event code, 11B03
@@ -242,7 +244,7 @@ class PlanLevel(Declared):
 
 
 class PlanTrigger(Declared):
-    warning: Identifier
+    warning: Reference
     levels: dict[str, str]  # warning level id → response level id
 
 
@@ -277,14 +279,14 @@ class Layer(Declared):
     type: TypeName
     property: Identifier
     shown: bool = True
-    indicator: Identifier | None = None  # bands that colour it
+    indicator: Reference | None = None  # bands that colour it
 
 
 class Panel(Declared):
     id: Identifier
     title: Text
     kind: Literal["indicators", "ranking", "chart"]
-    indicators: list[Identifier] = []
+    indicators: list[Reference] = []
     type: TypeName | None = None
     property: Identifier | None = None
     limit: int = 10
