@@ -44,8 +44,8 @@ def origin(url: str) -> str:
 
 
 def place_time_zone(place: Path | None, default: str) -> str:
-    """The `time_zone` of a place's place.yml; the default where no place is configured."""
+    """The `zone` of a place's place.yml; the default where no place is configured."""
     if place is None or not (file := place / "place.yml").exists():
         return default
     declared = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or {}
-    return str(declared.get("time_zone", default))
+    return str(declared.get("zone", default))

@@ -1,0 +1,142 @@
+"""Writes of people: accounts, posts, one-time links, API tokens.
+
+create_user(name, display_name, password, language="", posts=()) -> User
+create_link(user, minutes=15, at=None) -> str                    the token; only its hash is kept
+use_link(token, address, at=None) -> User                        once, loopback only
+create_token(title, post, at=None) -> str                        the token; only its hash is kept
+revoke_token(token_id, at=None)
+record_sign_in(user, address, how, at=None) / record_sign_out(…)
+set_language(user, language)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.db import transaction
+from django.utils import timezone
+
+from zhiwan.city.people import audit, guard
+from zhiwan.city.people.models import ApiToken, Holding, Post, SignInLink, User
+from zhiwan.kernel.facts.errors import InputRefused
+
+
+class LinkRefused(InputRefused):
+    """A one-time link that does not (or no longer) sign anyone in."""
+
+    code = "PEOPLE-010"
+    fact = "this sign-in link cannot be used"
+    detail = "It was used before, is older than its minutes, or comes from another machine."
+    hint = "Ask for a new one: zhiwan link"
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a random secret. Secrets are 128 bits or more, so a plain hash is enough."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@transaction.atomic
+def create_user(
+    *, name: str, display_name: str, password: str | None, language: str = "", posts: Iterable[Post] = ()
+) -> User:
+    """A new account with its posts; None as password: only a link signs it in."""
+    guard.require("people.manage")
+    user = User(username=name, display_name=display_name, language=language)
+    if password is not None:
+        validate_password(password, user)
+    user.set_password(password)
+    user.save()
+    Holding.objects.bulk_create([Holding(user=user, post=post) for post in posts])
+    audit.record("people.create_user", f"user:{name}", at=timezone.now(), after={"posts": [p.id for p in posts]})
+    return user
+
+
+@transaction.atomic
+def create_link(*, user: User, minutes: int = 15, at: datetime | None = None) -> str:
+    """A token that signs `user` in once. Links of the same account made before stop to work."""
+    guard.require("people.manage")
+    now = at or timezone.now()
+    token = secrets.token_urlsafe(24)
+    SignInLink.objects.filter(user=user, used_at=None).update(expires_at=now)
+    SignInLink.objects.create(
+        token_hash=digest(token), user=user, created_at=now, expires_at=now + timedelta(minutes=minutes)
+    )
+    audit.record("people.create_link", f"user:{user.username}", at=now)
+    return token
+
+
+@transaction.atomic
+def use_link(*, token: str, address: str, at: datetime | None = None) -> User:
+    """The account of a link, which is used up by this. Raises LinkRefused; tells nobody which reason it was.
+
+    Needs no post: it runs before anyone is signed in.
+    """
+    now = at or timezone.now()
+    if not is_loopback(address):
+        raise LinkRefused()
+    # One statement: of two requests at the same moment only one gets the row.
+    used = SignInLink.objects.filter(token_hash=digest(token), used_at=None, expires_at__gt=now)
+    if used.filter(user__is_active=True).update(used_at=now) != 1:
+        raise LinkRefused()
+    return SignInLink.objects.select_related("user").get(token_hash=digest(token)).user
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is of this machine."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@transaction.atomic
+def create_token(*, title: str, post: Post, at: datetime | None = None) -> str:
+    """An integrator's token that acts through `post`."""
+    guard.require("people.manage")
+    now = at or timezone.now()
+    token = "zw_" + secrets.token_urlsafe(24)
+    ApiToken.objects.create(title=title, token_hash=digest(token), post=post, created_at=now)
+    audit.record("people.create_token", f"post:{post.id}", at=now, after={"title": title})
+    return token
+
+
+@transaction.atomic
+def revoke_token(*, token_id: int, at: datetime | None = None) -> None:
+    """The token opens nothing any more."""
+    guard.require("people.manage")
+    now = at or timezone.now()
+    ApiToken.objects.filter(id=token_id, revoked_at=None).update(revoked_at=now)
+    audit.record("people.revoke_token", f"token:{token_id}", at=now)
+
+
+def record_sign_in(*, user: User, address: str | None, how: str, at: datetime | None = None) -> None:
+    """Signing in is an act of the account, before any post is chosen."""
+    _record_of_account("people.sign_in", user, address, how, at)
+
+
+def record_sign_out(*, user: User, address: str | None, at: datetime | None = None) -> None:
+    """Signing out."""
+    _record_of_account("people.sign_out", user, address, "", at)
+
+
+def _record_of_account(action: str, user: User, address: str | None, how: str, at: datetime | None) -> None:
+    audit.AuditRecord.objects.create(
+        at=at or timezone.now(),
+        user=user,
+        actor=str(user),
+        action=action,
+        subject=f"user:{user.username}",
+        after={"how": how} if how else None,
+        address=address or None,
+    )
+
+
+def set_language(*, user: User, language: str) -> None:
+    """An account's own choice."""
+    user.language = language
+    user.save(update_fields=["language"])
