@@ -26,9 +26,16 @@ app.add_typer(place_app, name="place")
 app.add_typer(demo_app, name="demo")
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
+#: For commands beside a running Zhiwan: where it keeps its data. Its processes get everything by their environment.
+Data = Annotated[Path, typer.Option("--data", help="Data folder of the running Zhiwan.")]
+DEFAULT_DATA = Path(".data")
 
 
-def _django() -> None:
+def _django(data: Path | None = None) -> None:
+    if data is not None:
+        from zhiwan.run.folder import DataFolder
+
+        DataFolder(data.resolve()).adopt_environment()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
     import django
 
@@ -37,12 +44,12 @@ def _django() -> None:
 
 @app.command()
 def up(
-    data: Annotated[Path, typer.Option(help="Folder that keeps everything; made when missing.")] = Path(".data"),
+    data: Annotated[Path, typer.Option(help="Folder that keeps everything; made when missing.")] = DEFAULT_DATA,
     port: Annotated[int, typer.Option(min=1, max=65534, help="Web; the live stream takes the next one.")] = 8000,
     mqtt_port: Annotated[int, typer.Option(min=1, max=65535, help="MQTT door for devices.")] = 1883,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Without simulated devices.")] = False,
     demo_speed: Annotated[
-        float, typer.Option(min=0.1, max=3600, help="How much faster simulated devices report.")
+        float, typer.Option(min=0.1, max=3600, help="Simulated devices report N times as often.")
     ] = 1.0,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
@@ -111,19 +118,28 @@ def migrate() -> None:
     run_migrate()
 
 
-@place_app.command("load")
-def place_load() -> None:
-    """Load areas, zones, bodies and posts of ZHIWAN_PLACE; again after a change."""
+@app.command(hidden=True)
+def prepare(demo: bool = True) -> None:
+    """Static files, place, accounts, demonstration and a sign-in link: what `up` needs before its processes start."""
     _django()
+    from zhiwan.run.prepare import prepare as run_prepare
+
+    typer.echo(run_prepare(demo=demo).model_dump_json())
+
+
+@place_app.command("load")
+def place_load(data: Data = DEFAULT_DATA) -> None:
+    """Load areas, zones, bodies and posts of ZHIWAN_PLACE; again after a change."""
+    _django(data)
     from zhiwan.run.prepare import load_place
 
     load_place()
 
 
 @demo_app.command("load")
-def demo_load() -> None:
-    """Make the demonstration: entities, devices, accounts; writes <data>/demo.json."""
-    _django()
+def demo_load(data: Data = DEFAULT_DATA) -> None:
+    """Make the demonstration: entities and devices that the simulator plays."""
+    _django(data)
     from zhiwan.run.prepare import load_demo
 
     load_demo()
@@ -131,23 +147,24 @@ def demo_load() -> None:
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="Source id of a pack's sources.yml, for example life.air.beijing_csv")],
+    source: Annotated[str, typer.Argument(help="Source of a pack's sources.yml, for example life.air.beijing")],
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    create_entities: Annotated[
-        bool, typer.Option("--create-entities", help="Register stations not known yet.")
-    ] = False,
+    create_entities: Annotated[bool, typer.Option("--create-entities", help="Register unknown stations.")] = False,
+    data: Data = DEFAULT_DATA,
 ) -> None:
     """Import measured history from files; the same file twice changes nothing."""
-    _django()
+    _django(data)
     from zhiwan.run.importing import run_import
 
     raise typer.Exit(run_import(source, files, create_entities=create_entities))
 
 
 @app.command()
-def link(user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "") -> None:
+def link(
+    user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "", data: Data = DEFAULT_DATA
+) -> None:
     """Print a new one-time sign-in link."""
-    _django()
+    _django(data)
     from zhiwan.run.prepare import sign_in_link
 
     typer.echo(sign_in_link(user))

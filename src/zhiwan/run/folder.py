@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ class FolderNotWritable(InputRefused):
     fact = "the data folder {path} cannot be used"
     detail = "{why}."
     hint = "Choose a folder that belongs to {user}: bin/up --data DIR"
+
+
+_OURS = ("ZHIWAN_", "DJANGO_SETTINGS_MODULE")
 
 
 @dataclass
@@ -83,6 +87,21 @@ class DataFolder:
         if not self.secret_key_file.exists():
             private_file(self.secret_key_file, secrets.token_urlsafe(48))
         return self.secret_key_file
+
+    @property
+    def environment_file(self) -> Path:
+        return self.path / "secrets" / "environment.json"
+
+    def write_environment(self, environment: Mapping[str, str]) -> None:
+        """Keeps the addresses for commands that are started later, beside the running processes."""
+        told = {key: value for key, value in environment.items() if key.startswith(_OURS)}
+        private_file(self.environment_file, json.dumps(told, indent=1))
+
+    def adopt_environment(self) -> None:
+        """Takes the addresses of the Zhiwan that keeps its data here, where the environment does not say them."""
+        with contextlib.suppress(FileNotFoundError):
+            for key, value in json.loads(self.environment_file.read_text(encoding="utf-8")).items():
+                os.environ.setdefault(key, value)
 
     def read_demo(self) -> dict[str, Any]:
         with contextlib.suppress(FileNotFoundError, ValueError):

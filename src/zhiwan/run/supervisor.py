@@ -1,7 +1,7 @@
 """Keeps the processes of one machine alive: starts them, restarts what crashes, stops all of them and only them.
 
 Each child has a log file of its own, a session of its own (so that Ctrl-C reaches the supervisor alone, which then
-stops in order) and the parent-death signal, which belongs to the starting thread: start parts from the main thread only.
+stops in order) and the parent-death signal, which belongs to the starting thread: parts start from the main thread.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ class EmbeddedPart:
         self.server.stop()
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: Ctrl-C or SIGTERM while starting
-    pass
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM; not an error."""
 
 
 def run_up(options: Options) -> None:
@@ -124,6 +124,7 @@ def _ports(options: Options) -> list[Wanted]:
 def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
     environment = {**os.environ, **_addresses(options, folder)}
     owner = _start_servers(options, folder, supervisor, environment, say)
+    folder.write_environment(environment)
     step = _Steps(folder, say)
     step.run("migrate", ["migrate"], {**environment, "ZHIWAN_OWNER_DATABASE_URL": owner})
     prepared = step.run("place and demonstration", ["prepare", *([] if options.demo else ["--no-demo"])], environment)
@@ -184,7 +185,8 @@ def _start_servers(
         nats = EmbeddedPart("NATS", EmbeddedNats(folder.path, options.mqtt_port))
         supervisor.run(nats)
         environment["ZHIWAN_NATS_URL"] = nats.started.url
-        environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials_file)
+        environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials)
+        environment["ZHIWAN_DOOR_CREDENTIALS_FILE"] = str(nats.started.door)
         say("NATS answers")
     return str(owner)
 
