@@ -1,0 +1,125 @@
+// The live stream of the page: one EventSource to the `live` process, opened with a short-lived signed ticket.
+//
+// Server events: `changes` (a list of hints), `beat` (still alive), `reload` (this page was too slow; fetch anew).
+// Effects on the page:
+//   [data-live-value="entity:property"]   text becomes the value (data-decimals)
+//   time[data-live-at="entity:property"]  takes the time of the reading
+//   [data-live-region="alarm case"]       is fetched again by htmx (hx-trigger="refresh") when such a thing changed
+// Modules (map, chart) listen to the document event `live:changes`, detail = the list.
+
+import { refreshAge } from "./ages.js";
+import { text } from "./texts.js";
+
+const QUIET = 25_000; // beats come every 10 s; so long without one means the stream is dead
+const REGION_PAUSE = 500;
+const pending = new Map();
+
+function setState(state) {
+  const lamp = document.querySelector("#live-state");
+  if (!lamp || lamp.dataset.state === state) return;
+  lamp.dataset.state = state;
+  lamp.querySelector("span").textContent = text(state);
+}
+
+export function formatValue(value, decimals) {
+  if (value === null || value === undefined) return "–";
+  return Number(value).toFixed(decimals ?? 2);
+}
+
+function showValues(values) {
+  const newest = new Map(values.map((hint) => [`${hint.entity}:${hint.property}`, hint]));
+  for (const element of document.querySelectorAll("[data-live-value]")) {
+    const hint = newest.get(element.dataset.liveValue);
+    if (!hint) continue;
+    element.textContent = formatValue(hint.value, Number(element.dataset.decimals ?? 2));
+    element.classList.remove("is-new");
+    void element.offsetWidth; // restarts the animation
+    element.classList.add("is-new");
+  }
+  for (const element of document.querySelectorAll("[data-live-at]")) {
+    const hint = newest.get(element.dataset.liveAt);
+    if (!hint) continue;
+    element.dateTime = hint.at;
+    if (element.hasAttribute("data-age")) refreshAge(element);
+  }
+}
+
+// A region is fetched at most once per pause, and not while someone types or reads a menu in it.
+function refreshRegion(region) {
+  if (pending.has(region)) return;
+  pending.set(region, setTimeout(() => {
+    pending.delete(region);
+    if (!region.isConnected || region.contains(document.activeElement?.closest("input, select, textarea, details[open]"))) return;
+    region.dispatchEvent(new CustomEvent("refresh"));
+  }, REGION_PAUSE));
+}
+
+function refreshRegions(kinds) {
+  for (const region of document.querySelectorAll("[data-live-region]")) {
+    if (!kinds || region.dataset.liveRegion.split(" ").some((kind) => kinds.has(kind))) refreshRegion(region);
+  }
+}
+
+function take(changes) {
+  const values = changes.filter((hint) => hint.kind === "value");
+  if (values.length) showValues(values);
+  refreshRegions(new Set(changes.map((hint) => hint.kind)));
+  document.dispatchEvent(new CustomEvent("live:changes", { detail: changes }));
+}
+
+export function startLive() {
+  const page = document.body.dataset;
+  if (!page.liveTicketUrl) return;
+  let stream, watchdog, pause = 1000, broken = false;
+
+  const again = () => {
+    stream?.close();
+    clearTimeout(watchdog);
+    setState("lost");
+    broken = true;
+    setTimeout(open, pause + Math.random() * 500);
+    pause = Math.min(pause * 2, 30_000);
+  };
+  const alive = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(again, QUIET);
+  };
+  const fetchAll = () => {
+    refreshRegions(null);
+    document.dispatchEvent(new CustomEvent("live:reload"));
+  };
+
+  async function open() {
+    let address;
+    try {
+      const answer = await fetch(page.liveTicketUrl, { headers: { Accept: "application/json" } });
+      if (answer.status === 401 || answer.redirected) return; // signed out: the next click leads to the sign-in page
+      ({ address } = await answer.json());
+    } catch {
+      return again();
+    }
+    const url = new URL(address, location.href);
+    url.searchParams.set("values", page.liveValues ?? "none");
+    stream = new EventSource(url);
+    stream.onopen = () => {
+      setState("live");
+      alive();
+      pause = 1000;
+      // What changed while the stream was away is not repeated: look again at everything once.
+      if (broken) fetchAll();
+      broken = false;
+    };
+    stream.onerror = again;
+    stream.addEventListener("beat", alive);
+    stream.addEventListener("changes", (event) => {
+      alive();
+      take(JSON.parse(event.data));
+    });
+    stream.addEventListener("reload", fetchAll);
+  }
+
+  setState("waiting");
+  open();
+  addEventListener("pagehide", () => stream?.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+}

@@ -1,0 +1,14 @@
+// Every page: htmx, the live stream, ages that tick, keys, confirmations. Works without it: forms and links are plain.
+
+import "htmx.org";
+import { startAges } from "./ages.js";
+import { startDialogs } from "./dialogs.js";
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+import { startMenus } from "./menus.js";
+
+startAges();
+startDialogs();
+startKeys();
+startMenus();
+startLive();

@@ -1,0 +1,22 @@
+// The few sentences that scripts write themselves, in the language of the page.
+
+const TEXTS = {
+  "zh-hans": {
+    seconds: "{n} 秒前", minutes: "{n} 分钟前", hours: "{n} 小时前", days: "{n} 天前", now: "刚刚", ahead: "时间超前",
+    live: "实时", waiting: "正在连接", lost: "实时中断，数字可能已旧", confirm: "确定", cancel: "取消",
+    failed: "没有取到内容：{status}。请稍后再试。", sites: "{n} 处", alarm: "告警",
+    basemap: "底图取不到：请检查地图服务地址。",
+  },
+  en: {
+    seconds: "{n} s ago", minutes: "{n} min ago", hours: "{n} h ago", days: "{n} d ago", now: "just now", ahead: "clock ahead",
+    live: "live", waiting: "connecting", lost: "stream lost, figures may be old", confirm: "Confirm", cancel: "Cancel",
+    failed: "The content could not be fetched: {status}. Try again later.", sites: "{n} sites", alarm: "alarm",
+    basemap: "The base map cannot be fetched: check the address of the map service.",
+  },
+};
+
+const language = document.documentElement.lang.toLowerCase().startsWith("en") ? "en" : "zh-hans";
+
+export function text(key, values = {}) {
+  return TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
