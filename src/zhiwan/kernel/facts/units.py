@@ -8,7 +8,7 @@ that sensors and standards of the trade use are listed; an unknown code is refus
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from zhiwan.kernel.facts.errors import InputRefused
 
@@ -84,7 +84,6 @@ _OTHER_NAMES = {
     "l/s": "L/s",
     "lux": "lx",
     "dBm": "dB[mW]",
-    "dBW": "dB",
     "pH": "[pH]",
     "Wh": "W.h",
     "kWh": "kW.h",
@@ -155,5 +154,6 @@ def convert(value: Number, unit: str, wanted: str) -> Number:
     if factor == 1.0 and offset == 0.0:
         return value
     # 330 cm is 3.3 m: dividing by 100 is exact where multiplying by 0.01 is not, and limits are compared with >=.
-    scaled = value * factor if factor >= 1.0 else value / (1.0 / factor)  # type: ignore[operator]
-    return scaled + offset if offset else scaled  # type: ignore[no-any-return]
+    given: Any = value
+    scaled = given * factor if factor >= 1.0 else given / (1.0 / factor)
+    return cast(Number, scaled + offset if offset else scaled)
