@@ -7,20 +7,19 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import pairwise
 
-from zhiwan.kernel.bus.messages import STREAMS, BusFull, BusUnavailable, Message, MessageTooLarge, StreamSpec
+from zhiwan.kernel.bus.messages import (
+    STREAMS,
+    BusFull,
+    BusUnavailable,
+    Message,
+    MessageTooLarge,
+    StreamSpec,
+    matches,
+)
 
 #: Made at this moment, whenever it is made: the clock of a memory bus is its caller's.
 CREATED = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-def matches(pattern: str, subject: str) -> bool:
-    """Whether a subject fits a NATS pattern: `*` is one word, a last `>` is one or more."""
-    wanted, given = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        return len(given) >= len(wanted) and all(a in ("*", b) for a, b in zip(wanted[:-1], given, strict=False))
-    return len(wanted) == len(given) and all(a in ("*", b) for a, b in zip(wanted, given, strict=True))
 
 
 class MemoryBus:
@@ -105,8 +104,3 @@ class MemoryStream:
 
     def waiting(self) -> int:
         return len(self._kept)
-
-
-def in_order(messages: Iterable[Message]) -> bool:
-    """Whether sequences strictly rise: what every reader promises."""
-    return all(a.seq < b.seq for a, b in pairwise(messages))

@@ -44,6 +44,14 @@ INTAKE = StreamSpec("INTAKE", ("intake.>",), "intake.>", max_bytes=1 << 28)
 STREAMS = (MQTT, INTAKE)
 
 
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a subject fits a NATS pattern: `*` is one word, a last `>` is one or more."""
+    wanted, given = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        return len(given) >= len(wanted) and all(a in ("*", b) for a, b in zip(wanted[:-1], given, strict=False))
+    return len(wanted) == len(given) and all(a in ("*", b) for a, b in zip(wanted, given, strict=True))
+
+
 class BusUnavailable(PartUnavailable):
     """The bus did not answer; nothing is known to be stored."""
 

@@ -42,6 +42,7 @@ from zhiwan.kernel.bus.messages import (
     Message,
     MessageTooLarge,
     StreamSpec,
+    matches,
 )
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,9 @@ class NatsBus:
     def publish(self, subject: str, payload: bytes) -> int:
         try:
             return self._call(self._js.publish(subject, payload)).seq
+        except _Full:
+            kept = (spec.name for spec in STREAMS if any(matches(pattern, subject) for pattern in spec.subjects))
+            raise BusFull(stream=next(kept, subject)) from None
         except MaxPayloadError:
             raise MessageTooLarge(size=len(payload), limit=self._client.max_payload) from None
 
@@ -150,13 +154,17 @@ class NatsBus:
             return future.result(seconds)
         except APIError as problem:
             if problem.err_code in FULL_ERRORS:
-                raise BusFull(stream=problem.description or "?") from problem
+                raise _Full from problem
             raise BusUnavailable(problem=str(problem)) from problem
         except MaxPayloadError:
             raise
         except (NatsError, OSError, TimeoutError) as problem:
             future.cancel()
             raise BusUnavailable(problem=str(problem) or type(problem).__name__) from problem
+
+
+class _Full(Exception):
+    """Becomes BusFull where the stream's name is known."""
 
 
 class NatsReader:

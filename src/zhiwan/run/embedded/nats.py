@@ -70,11 +70,11 @@ authorization {{
 
 @dataclass(frozen=True)
 class Address:
-    """Where the parts find the bus. `door` is the login file of the auth callout, with the issuer's seed."""
+    """Where the parts find the bus. `door_file` is for the auth callout alone: its login and the issuer's seed."""
 
     url: str
-    credentials: Path
-    door: Path
+    credentials_file: Path
+    door_file: Path
     mqtt_host: str
     mqtt_port: int
     log: Path
@@ -94,6 +94,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 class EmbeddedNats:
@@ -117,6 +123,7 @@ class EmbeddedNats:
         self.sync = sync
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
+        self._port: int | None = None
 
     def start(self) -> Address:
         """Write the configuration, start the server, make the streams and their readers; returns where to connect."""
@@ -127,7 +134,10 @@ class EmbeddedNats:
         try:
             child.own_folder(self.folder, child.ourselves())
             passwords = self._secrets()
-            port = free_port()
+            # The same port after a crash: the other processes hold its address and reconnect.
+            if self._port is None or not _is_free(self._port):
+                self._port = free_port()
+            port = self._port
             address = self._address(port, passwords)
             self._configure(port, passwords)
             self._process = child.spawn(
@@ -173,8 +183,8 @@ class EmbeddedNats:
         child.private_file(folder / "nats-door.json", json.dumps(door))
         return Address(
             url=f"nats://127.0.0.1:{port}",
-            credentials=folder / "nats-platform.json",
-            door=folder / "nats-door.json",
+            credentials_file=folder / "nats-platform.json",
+            door_file=folder / "nats-door.json",
             mqtt_host=self.mqtt_host,
             mqtt_port=self.mqtt_port,
             log=self.log,
@@ -199,7 +209,7 @@ class EmbeddedNats:
         end = time.monotonic() + START_SECONDS
         while True:
             try:
-                bus = NatsBus(address.url, address.credentials, name="streams")
+                bus = NatsBus(address.url, address.credentials_file, name="streams")
             except BusUnavailable as problem:
                 ended = self._process is None or self._process.poll() is not None
                 if ended or time.monotonic() > end:
