@@ -102,7 +102,6 @@ export function startLive() {
     url.searchParams.set("values", page.liveValues ?? "none");
     stream = new EventSource(url);
     stream.onopen = () => {
-      setState("live");
       alive();
       pause = 1000;
       // What changed while the stream was away is not repeated: look again at everything once.
@@ -110,7 +109,11 @@ export function startLive() {
       broken = false;
     };
     stream.onerror = again;
-    stream.addEventListener("beat", alive);
+    stream.addEventListener("beat", (event) => {
+      alive();
+      // The stream may live while the bus behind it does not: then nothing would change here, and we say so.
+      setState(JSON.parse(event.data).bus ? "live" : "lost");
+    });
     stream.addEventListener("changes", (event) => {
       alive();
       take(JSON.parse(event.data));

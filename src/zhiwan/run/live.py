@@ -1,0 +1,229 @@
+"""The live stream: tells every open page what changed, within a second of the change (SSE over one small process).
+
+    browser ── GET /stream?ticket=…&values=… ──▶ live ◀── core subject live.changes ── worker, web
+
+A ticket (zhiwan.city.portal.tickets) says whose stream it is and which towns may flow in it; no database is asked.
+Hints are kept nowhere: a page that was away, or too slow for its bounded queue, is told to fetch anew (`reload`). Beats let
+a page notice that the stream died, and say whether the bus behind it lives.
+
+Hint: {"kind": "value"|"alarm"|"case"|…, "town": …, "space": "live", …}; a message carries one hint or a list of them.
+`values` = none (default) | all | comma-separated entity ids: which readings this page shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import nats
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from zhiwan.city.portal.tickets import LONGEST, Ticket, TicketRefused, read
+from zhiwan.kernel.bus.messages import LIVE_CHANGES
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 10.0
+QUEUE_LENGTH = 64  # messages a page may lag behind before it is told to fetch anew
+MOST_STREAMS = 5000
+MOST_ENTITIES = 200  # ids one page may ask values of
+Hint = dict[str, Any]
+RELOAD = b"event: reload\ndata: {}\n\n"
+
+
+@dataclass(eq=False)
+class Listener:
+    """One open page. What it did not fetch in time is dropped as a whole and replaced by `reload`."""
+
+    ticket: Ticket
+    values: frozenset[str] | None  # None: all
+    queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+
+    @property
+    def sort(self) -> tuple[frozenset[str] | None, str, frozenset[str] | None]:
+        """Listeners of one sort receive the same bytes."""
+        return self.ticket.towns, self.ticket.space, self.values
+
+    def wants(self, hint: Hint) -> bool:
+        if not self.ticket.admits(str(hint.get("town") or ""), str(hint.get("space") or "live")):
+            return False
+        return hint.get("kind") != "value" or self.values is None or hint.get("entity") in self.values
+
+    def offer(self, event: bytes) -> None:
+        if self.queue.full():
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            event = RELOAD
+        self.queue.put_nowait(event)
+
+
+class Hub:
+    """All open pages of this process."""
+
+    def __init__(self) -> None:
+        self.listeners: set[Listener] = set()
+        self.client: Client | None = None
+        self.told = 0
+
+    @property
+    def bus_lives(self) -> bool:
+        return self.client is not None and self.client.is_connected
+
+    def tell(self, hints: Iterable[Hint]) -> None:
+        """Pass hints on to everyone they concern; encoded once for each sort of listener."""
+        encoded: dict[object, bytes | None] = {}
+        hints = list(hints)
+        self.told += len(hints)
+        for listener in self.listeners:
+            sort = listener.sort
+            if sort not in encoded:
+                wanted = [hint for hint in hints if listener.wants(hint)]
+                encoded[sort] = b"event: changes\ndata: " + orjson.dumps(wanted) + b"\n\n" if wanted else None
+            if (event := encoded[sort]) is not None:
+                listener.offer(event)
+
+    def tell_reload(self) -> None:
+        for listener in self.listeners:
+            listener.offer(RELOAD)
+
+    async def receive(self, message: Msg) -> None:
+        """A message of the bus. A broken one is our own fault: logged, and no page suffers from it."""
+        try:
+            body = orjson.loads(message.data)
+            self.tell(hint for hint in (body if isinstance(body, list) else [body]) if isinstance(hint, dict))
+        except ValueError as problem:
+            log.warning("a hint could not be read: %s", problem)
+
+    async def follow(self, url: str, credentials: Path | None) -> None:
+        """Listen to the bus until cancelled; a bus that is not there (yet) is tried again."""
+        login = json.loads(credentials.read_text()) if credentials else {}
+
+        async def came_back() -> None:
+            self.tell_reload()  # what was said meanwhile is lost
+
+        async def note(problem: Exception) -> None:
+            log.info("bus: %s", problem)
+
+        while self.client is None:
+            try:
+                self.client = await nats.connect(
+                    url,
+                    user=login.get("user"),
+                    password=login.get("password"),
+                    name="live",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.5,
+                    connect_timeout=3,
+                    reconnected_cb=came_back,
+                    error_cb=note,
+                )
+            except (OSError, nats.errors.Error) as problem:
+                log.warning("the bus does not answer (%s); next try in 2 s", problem)
+                await asyncio.sleep(2)
+        await self.client.subscribe(LIVE_CHANGES, cb=self.receive)
+        self.tell_reload()
+
+
+async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:
+    """What one page reads until it goes away or its time is up."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + LONGEST
+    hub.listeners.add(listener)
+    try:
+        yield b"retry: 2000\n\n" + _beat(hub)
+        while loop.time() < ends:
+            try:
+                yield await asyncio.wait_for(listener.queue.get(), BEAT_SECONDS)
+            except TimeoutError:
+                yield _beat(hub)
+    finally:
+        hub.listeners.discard(listener)
+
+
+def _beat(hub: Hub) -> bytes:
+    return b"event: beat\ndata: " + (b'{"bus": true}' if hub.bus_lives else b'{"bus": false}') + b"\n\n"
+
+
+def allowed_origins(environment: dict[str, str]) -> frozenset[str]:
+    """Origins of the web process: ZHIWAN_URL, its other loopback name, and the hosts it is served as behind TLS."""
+    origins = {f"https://{host}" for host in environment.get("ZHIWAN_HOSTS", "").split(",") if host}
+    if url := environment.get("ZHIWAN_URL", ""):
+        parts = urlsplit(url)
+        names = (
+            {"127.0.0.1", "localhost", "[::1]"} if parts.hostname in ("127.0.0.1", "localhost") else {parts.hostname}
+        )
+        port = f":{parts.port}" if parts.port else ""
+        origins |= {f"{parts.scheme}://{name}{port}" for name in names}
+    return frozenset(origins)
+
+
+def make_app(environment: dict[str, str]) -> Starlette:
+    """The ASGI application. The key file and the bus come from the environment, as everywhere."""
+    hub = Hub()
+    key = Path(environment["ZHIWAN_SECRET_KEY_FILE"]).read_text().strip()
+    origins = allowed_origins(environment)
+
+    def cors(request: Request) -> dict[str, str]:
+        origin = request.headers.get("origin", "")
+        if origin not in origins:
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+    async def stream(request: Request) -> Response:
+        headers = {**cors(request), "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if request.headers.get("origin", next(iter(origins), "")) not in origins:
+            return JSONResponse({"fact": "this origin may not listen", "code": "LIVE-002"}, 403)
+        if len(hub.listeners) >= MOST_STREAMS:
+            return JSONResponse({"fact": "too many streams", "code": "LIVE-003"}, 503, {**headers, "Retry-After": "30"})
+        try:
+            ticket = read(key, request.query_params.get("ticket", ""))
+        except TicketRefused as problem:
+            return JSONResponse(problem.as_dict(), 401, headers)
+        listener = Listener(ticket, _wanted_values(request.query_params.get("values", "none")))
+        return StreamingResponse(events(hub, listener), media_type="text/event-stream", headers=headers)
+
+    async def healthz(request: Request) -> Response:
+        state = {"bus": hub.bus_lives, "streams": len(hub.listeners), "hints": hub.told}
+        return JSONResponse(state, 200 if hub.bus_lives else 503)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        credentials = environment.get("ZHIWAN_NATS_CREDENTIALS_FILE")
+        follower = asyncio.create_task(
+            hub.follow(environment["ZHIWAN_NATS_URL"], Path(credentials) if credentials else None)
+        )
+        yield
+        follower.cancel()
+        if hub.client is not None:
+            await hub.client.close()
+
+    app = Starlette(routes=[Route("/stream", stream), Route("/healthz", healthz)], lifespan=lifespan)
+    app.state.hub = hub
+    return app
+
+
+def _wanted_values(text: str) -> frozenset[str] | None:
+    if text == "all":
+        return None
+    return frozenset() if text in ("", "none") else frozenset(text.split(",")[:MOST_ENTITIES])
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, made when a server asks for it: importing this module needs no environment."""
+    if name == "app":
+        return make_app(dict(os.environ))
+    raise AttributeError(name)
