@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from zhiwan.kernel.packs.broken import LanguageMissing, PackFault, WrongShape
 from zhiwan.kernel.packs.strict_yaml import Document, YamlPath, show_path
-
-Shape = TypeVar("Shape")
 
 _ADVICE = {
     "extra_forbidden": "Remove the key or mend its spelling; docs/how-to/write-a-pack.md lists the keys of every file.",
@@ -24,12 +23,10 @@ _ADVICE = {
 }
 
 
-@cache
-def _adapter(shape: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(shape)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
-def shaped(document: Document, shape: type[Shape] | Any, value: Any = None, at: YamlPath = ()) -> Any:
+def shaped(document: Document, shape: Any, value: Any = None, at: YamlPath = ()) -> Any:
     """The document (or a part of it, found at `at`) as `shape`. Raises the first PackFault."""
     try:
         # JSON mode is strict about what YAML already typed (no "5" for 5, no yes for true) yet reads dates from text.
