@@ -24,6 +24,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from zhiwan.kernel.facts.errors import PartUnavailable
 from zhiwan.run.embedded import child
 
 DATABASE = "zhiwan"
@@ -69,7 +70,7 @@ HBA = "local all all scram-sha-256\n"
 VOLATILE = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
 
-class ClusterOfAnotherVersion(child.PartUnavailable):
+class ClusterOfAnotherVersion(PartUnavailable):
     """The data folder was written by another major version of PostgreSQL."""
 
     code = "RUN-003"
@@ -202,7 +203,7 @@ class EmbeddedPostgres:
 
     def _check_version(self, programs: Path) -> None:
         found = (self.cluster / "PG_VERSION").read_text().strip()
-        command = [programs / "postgres", "--version"]
+        command = [str(programs / "postgres"), "--version"]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         ours = printed.split()[-1].split(".")[0]
         if found != ours:
