@@ -1,7 +1,8 @@
 """Writes of the registry.
 
-load_place(declared: PlaceDecl)                              areas, zones, bodies, posts; again after a change
-save_entities(drafts: Sequence[EntityDraft]) -> int          insert or replace by id; refuses the whole call on a problem
+place.load_place(declared: PlaceDecl)                        areas, zones, bodies, posts; again after a change
+place.compute_zone_members()                                 after entities were placed
+save_entities(drafts: Sequence[EntityDraft]) -> int          insert or replace by id; all or none
 save_relations(relations: Iterable[tuple[from_id, link, to_id]]) -> int
 create_devices(pairs: Iterable[tuple[device_id, entity_id]], simulated=False) -> dict[device_id, secret]
 renew_secret(device_id) -> str       set_device_enabled(device_id, enabled)
@@ -226,7 +227,8 @@ def count_refusal(*, code: str, device: str, at: datetime | None = None) -> None
         cursor.execute(
             """
             INSERT INTO registry_connectionrefusal AS r (hour, code, device, count, last_at) VALUES (%s, %s, %s, 1, %s)
-            ON CONFLICT (hour, code) DO UPDATE SET count = r.count + 1, device = excluded.device, last_at = excluded.last_at
+            ON CONFLICT (hour, code) DO UPDATE
+            SET count = r.count + 1, device = excluded.device, last_at = excluded.last_at
             """,
             [hour, code, device[:64], now],
         )

@@ -1,0 +1,178 @@
+"""Warnings (预警) for pages and the API: lists, one with its whole way, and what the acting post may do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from zhiwan.city.packs_loaded import packs
+from zhiwan.city.paging import Page, paged
+from zhiwan.city.people import guard
+from zhiwan.city.people.acting import current_actor
+from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
+from zhiwan.city.people.models import Post
+from zhiwan.city.registry.queries import area_title
+from zhiwan.city.watch.models import Warning
+from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, plain, scale_of, warning_or_none
+from zhiwan.city.watch.warning_life import MOVES
+from zhiwan.kernel.packs.models import Text
+
+
+@dataclass(frozen=True)
+class WarningRow:
+    id: int
+    kind: str
+    kind_title: Text
+    authority: Text
+    level: LevelWords
+    area: str
+    area_title: Text
+    town: str
+    state: str
+    title: Text
+    text: Text
+    proposed_by: str | None  # alarm id
+    replaces: int | None
+    created_at: datetime
+    reviewed_at: datetime | None
+    signed_at: datetime | None
+    published_at: datetime | None
+    ended_at: datetime | None
+    drafted_by: Text | None
+    reviewed_by: Text | None
+    signed_by: Text | None
+
+
+@dataclass(frozen=True)
+class WarningStepRow:
+    step: str
+    at: datetime
+    post: Text | None
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ReceiptRow:
+    post: str
+    title: Text
+    sent_at: datetime
+    received_at: datetime | None
+    received_by: str
+
+
+@dataclass(frozen=True)
+class WarningDetail:
+    row: WarningRow
+    instructions: Text
+    steps: list[WarningStepRow]
+    receipts: list[ReceiptRow]
+    may: list[str]  # of: edit, review, sign, publish, change, lift, reject, receive
+
+
+@dataclass(frozen=True)
+class WarningKindRow:
+    id: str
+    title: Text
+    authority: Text
+    signed_by: str  # role id
+    levels: list[LevelWords]
+    instructions: Text
+
+
+def warnings(state: str | None = None, area: str | None = None, page: int = 1, size: int = 50) -> Page[WarningRow]:
+    """Newest first. `state` may be several, separated by commas."""
+    found = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").order_by("-created_at", "-id")
+    if state:
+        found = found.filter(state__in=state.split(","))
+    if area:
+        found = found.filter(area__startswith=area)
+    return paged(found, warning_row, page, size)
+
+
+def warning_row(one: Warning) -> WarningRow:
+    """A warning with its words."""
+    kind = warning_or_none(one.kind)
+    scale = scale_of(pack_of(one.kind), kind.scale) if kind else None
+    return WarningRow(
+        id=one.id,
+        kind=one.kind,
+        kind_title=kind.title if kind else plain(one.kind),
+        authority=kind.authority if kind else plain("—"),
+        level=level_words(scale, one.level, one.rank, one.tone),
+        area=one.area,
+        area_title=area_title(one.area),
+        town=one.town,
+        state=one.state,
+        title=Text(zh=one.title_zh, en=one.title_en),
+        text=Text(zh=one.text_zh, en=one.text_en),
+        proposed_by=one.proposed_by_id,
+        replaces=one.replaces_id,
+        created_at=one.created_at,
+        reviewed_at=one.reviewed_at,
+        signed_at=one.signed_at,
+        published_at=one.published_at,
+        ended_at=one.ended_at,
+        drafted_by=_title(one.drafted_by),
+        reviewed_by=_title(one.reviewed_by),
+        signed_by=_title(one.signed_by),
+    )
+
+
+def _title(post: Post | None) -> Text | None:
+    return Text(zh=post.title_zh, en=post.title_en) if post else None
+
+
+def warning_detail(id: int) -> WarningDetail | None:
+    """One warning; None when there is none that the post may see."""
+    one = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").filter(id=id).first()
+    if one is None:
+        return None
+    kind = warning_or_none(one.kind)
+    steps = one.steps.select_related("post").order_by("at", "id")
+    receipts = one.receipts.select_related("post").order_by("post_id")
+    return WarningDetail(
+        row=warning_row(one),
+        instructions=kind.instructions if kind else plain("—"),
+        steps=[WarningStepRow(s.step, s.at, _title(s.post), s.actor, s.note) for s in steps],
+        receipts=[
+            ReceiptRow(r.post_id, Text(zh=r.post.title_zh, en=r.post.title_en), r.sent_at, r.received_at, r.received_by)
+            for r in receipts
+        ],
+        may=_may(one, kind.signed_by if kind else ""),
+    )
+
+
+def _may(one: Warning, signer: str) -> list[str]:
+    """Which steps are open in this state to the acting post."""
+    found = []
+    for step, (action, states, for_signer) in MOVES.items():
+        if one.state not in states:
+            continue
+        try:
+            guard.require(action, town=one.town or None, roles=[signer] if for_signer else [])
+        except (ActionForbidden, NobodyActs, OutOfScope):
+            continue
+        found.append(step)
+    actor = current_actor()
+    if actor and actor.post and one.receipts.filter(post=actor.post, received_at=None).exists():
+        found.append("receive")
+    return found
+
+
+def warning_kinds() -> list[WarningKindRow]:
+    """All kinds with the levels of their scales, for the form of a new warning."""
+    rows = []
+    for pack, kind in packs().warnings:
+        scale = packs().scale(pack, kind.scale)
+        rows.append(
+            WarningKindRow(
+                id=f"{pack.id}.{kind.id}",
+                title=kind.title,
+                authority=kind.authority,
+                signed_by=kind.signed_by,
+                levels=[level_words(scale, level.id) for level in scale.levels],
+                instructions=kind.instructions,
+            )
+        )
+    return rows
