@@ -16,10 +16,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))  # `servers` and other helpers of the tests
 
-from servers import SERVERS  # noqa: E402 - after the path
-
-from zhiwan.run.embedded.nats import Address  # noqa: E402
-from zhiwan.run.embedded.postgres import Urls  # noqa: E402
+from servers import SERVERS
+from zhiwan.run.embedded.nats import Address
+from zhiwan.run.embedded.postgres import Urls
 
 #: Filled by migrations and needed by them; everything else is emptied after a transaction test.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}

@@ -1,0 +1,87 @@
+"""Both buses keep the contract; what only NATS can break is tested on it alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bus_contract import BusContract, drain
+
+from zhiwan.kernel.bus.memory import MemoryBus
+from zhiwan.kernel.bus.messages import INTAKE, MQTT
+from zhiwan.kernel.bus.nats_bus import NatsBus, NatsReader
+from zhiwan.kernel.bus.port import Bus
+from zhiwan.run.embedded.nats import Address, EmbeddedNats, free_port
+
+SMALL = (dataclasses.replace(INTAKE, max_bytes=200_000), MQTT)
+
+
+class TestMemoryBus(BusContract):
+    @pytest.fixture
+    def bus(self) -> Bus:
+        return MemoryBus(SMALL)
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[Address]:
+    """A server of its own: one of these tests fills a stream."""
+    data = Path(tempfile.mkdtemp(prefix="zw-"))
+    server = EmbeddedNats(data, free_port(), streams=SMALL)
+    yield server.start()
+    server.stop()
+    shutil.rmtree(data)
+
+
+@pytest.mark.nats
+class TestNatsBus(BusContract):
+    @pytest.fixture
+    def bus(self, small_server: Address) -> Iterator[Bus]:
+        bus = NatsBus(small_server.url, small_server.credentials_file)
+        old = bus.open_reader("INTAKE")
+        while found := old.pull(1000, 0.05):
+            old.ack(found[-1].seq)
+        yield bus
+        bus.close()
+
+    def test_a_message_lost_on_the_way_comes_again_before_any_later_one(
+        self, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = bus.open_reader("INTAKE")
+        for n in range(6):
+            bus.publish("intake.api", b"%d" % n)
+        whole = NatsReader._fetch
+
+        async def lossy(self: NatsReader, most: int, wait: float) -> list[object]:
+            return [message for message in await whole(self, most, wait) if message.data != b"2"]
+
+        monkeypatch.setattr(NatsReader, "_fetch", lossy)
+        before = drain(reader)
+        monkeypatch.setattr(NatsReader, "_fetch", whole)
+        assert before == [b"0", b"1"]
+        assert [payload for payload in drain(reader) if payload not in before] == [b"2", b"3", b"4", b"5"]
+
+    def test_what_was_stored_survives_a_restart_of_the_server(self) -> None:
+        data = Path(tempfile.mkdtemp(prefix="zw-"))
+        server = EmbeddedNats(data, free_port())
+        address = server.start()
+        bus = NatsBus(address.url, address.credentials_file)
+        try:
+            reader = bus.open_reader("INTAKE")
+            for n in range(3):
+                bus.publish("intake.api", b"%d" % n)
+            made = reader.created
+            reader.ack(reader.pull(1, 1)[0].seq)
+            server.stop()
+            again = server.start()
+            assert again.url == address.url
+            late = bus.open_reader("INTAKE")
+            assert late.created == made
+            assert drain(late) == [b"1", b"2"]
+        finally:
+            bus.close()
+            server.stop()
+            shutil.rmtree(data)
