@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -124,7 +126,7 @@ def prepare(demo: bool = True) -> None:
     _django()
     from zhiwan.run.prepare import prepare as run_prepare
 
-    typer.echo(run_prepare(demo=demo).model_dump_json())
+    typer.echo(json.dumps(asdict(run_prepare(demo=demo))))
 
 
 @place_app.command("load")

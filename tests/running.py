@@ -1,0 +1,138 @@
+"""The real product for tests that need all of it: `zhiwan up` with its own data folder and free ports."""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import paho.mqtt.client as mqtt
+import pytest
+
+from zhiwan.run.ports import is_free
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+READY_WITHIN = 240.0
+
+
+@dataclass
+class Product:
+    """A running Zhiwan and what a newcomer knows of it."""
+
+    url: str
+    mqtt_port: int
+    data: Path
+    process: subprocess.Popen[str]
+    lines: queue.Queue[str | None]
+    said: list[str] = field(default_factory=list)
+    demo: dict[str, Any] = field(default_factory=dict)
+
+    def new_link(self) -> str:
+        """A fresh one-time sign-in link, printed by the product's own command."""
+        command = [sys.executable, "-m", "zhiwan.run.cli", "link", "--data", str(self.data)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def browserless(self) -> httpx.Client:
+        """A client that keeps cookies, for what needs no browser."""
+        return httpx.Client(base_url=self.url, timeout=20, trust_env=False, follow_redirects=True)
+
+    def read_said(self) -> list[str]:
+        """Every line that was printed until now."""
+        while not self.lines.empty():
+            if (line := self.lines.get()) is not None:
+                self.said.append(line)
+        return self.said
+
+    def api(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.demo['token']}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=20, trust_env=False)
+
+    def publish(self, *messages: dict[str, Any], device: str = "", secret: str = "", topic: str = "telemetry") -> None:
+        """Publishes as the demonstration's free device (or another) with a stock client; returns after PUBACK."""
+        device = device or self.demo["device"]["id"]
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device, protocol=mqtt.MQTTv311)
+        client.username_pw_set(device, secret or self.demo["device"]["secret"])
+        client.connect("127.0.0.1", self.mqtt_port)
+        client.loop_start()
+        try:
+            for message in messages:
+                sent = client.publish(f"devices/{device}/{topic}", json.dumps(message), qos=1)
+                sent.wait_for_publish(10)
+                assert sent.is_published()
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+
+def free_ports() -> tuple[int, int]:
+    """A web port whose neighbour is free too, and an MQTT port."""
+    web = next(port for port in range(21000, 29000, 10) if is_free(port) and is_free(port + 1))
+    return web, next(port for port in range(web + 2, 29999) if is_free(port))
+
+
+def start_product(data: Path, *options: str, ports: tuple[int, int] | None = None) -> Product:
+    """Starts `zhiwan up` and returns when it says it is ready."""
+    port, mqtt_port = ports or free_ports()
+    command = [sys.executable, "-m", "zhiwan.run.cli", "up", "--data", str(data)]
+    command += ["--port", str(port), "--mqtt-port", str(mqtt_port), *options]
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    product = Product(f"http://127.0.0.1:{port}", mqtt_port, data, process, lines)
+    deadline = time.monotonic() + READY_WITHIN
+    while not any(line.startswith("Sign in once") for line in product.said):
+        try:
+            line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
+        except queue.Empty:
+            line = None
+        if line is None:
+            stop_product(product)
+            logs = "\n".join(f"--- {log.name}\n{log.read_text()[-2000:]}" for log in (data / "logs").glob("*.log"))
+            pytest.fail("zhiwan up did not become ready:\n" + "\n".join(product.said) + "\n" + logs)
+        product.said.append(line)
+    product.demo = json.loads((data / "demo.json").read_text(encoding="utf-8"))
+    return product
+
+
+def stop_product(product: Product) -> None:
+    if product.process.poll() is None:
+        product.process.send_signal(signal.SIGINT)
+        try:
+            product.process.wait(40)
+        except subprocess.TimeoutExpired:
+            product.process.kill()
+            product.process.wait()
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+    """The first true answer of `condition`; fails with `what` after the time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    return pytest.fail(f"waited {seconds:g} s for {what}")
+
+
+def seconds_said(product: Product) -> float:
+    """When the product said it was ready, in seconds since its start."""
+    return max(float(match[1]) for line in product.said if (match := re.match(r"\[\s*([\d.]+)s\]", line)))
