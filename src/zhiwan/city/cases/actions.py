@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from zhiwan.city.cases.models import Case, CaseState, CaseStep
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.acting import Actor
+from zhiwan.city.people.acting import Actor, current_actor
 from zhiwan.city.watch.models import Alarm
 from zhiwan.kernel.facts.errors import InputRefused
 
@@ -130,7 +130,7 @@ def _done(case: Case, step: str, at: datetime, *, before: str, note: str = "") -
 
 
 def _step(case: Case, step: str, at: datetime, note: str) -> None:
-    actor = guard.current_actor()
+    actor = current_actor()
     CaseStep.objects.create(
         case=case,
         town=case.town,

@@ -5,7 +5,7 @@ respond(plan_id, level, area, warning, at) -> Response  start, raise or lower; a
 end_response(response_id, note, at)                     also what a person started by hand
 receive_task(task_id, at)   finish_task(task_id, note, at)
 
-A level includes the tasks of all lower levels. Lowering takes no task back: what was asked stays to be finished or told.
+A level includes the tasks of all lower levels. Lowering takes no task back: what was asked stays to be finished.
 """
 
 from __future__ import annotations
@@ -122,12 +122,15 @@ def _add_missing_tasks(response: Response, plan: Plan, scale: Scale, at: datetim
         for task in declared.tasks
     ]
     towns = [response.town] if response.town else None
-    posts = {role: posts_with_role(role, towns) for role in {task.post for _, task in due}}
-    have = set(response.tasks.values_list("plan_task", "post_id"))
+    # A role that no post holds still gets its task: the desk must see that nobody is there.
+    posts: dict[str, list[Post | None]] = {
+        role: [*posts_with_role(role, towns)] or [None] for role in {task.post for _, task in due}
+    }
+    have: set[tuple[str, str | None]] = set(response.tasks.values_list("plan_task", "post_id"))
     fresh = [
         _task(response, level, task, post, at)
         for level, task in due
-        for post in posts[task.post] or [None]
+        for post in posts[task.post]
         if (task.id, post.pk if post else None) not in have
     ]
     Task.objects.bulk_create(fresh)
