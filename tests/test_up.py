@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import Product, free_ports, start_product, stop_product, wait_until
 
+from running import Product, free_ports, start_product, stop_product, wait_until
 from zhiwan.run.ports import is_free
 
 pytestmark = pytest.mark.journey  # it starts everything: nothing else may run beside it
