@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 
 CONCURRENCY = 4
 
@@ -12,5 +14,6 @@ CONCURRENCY = 4
 def run_jobs() -> None:
     """Works until SIGTERM; a job under way is finished first."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
-    with app.replace_connector(app.connector.get_worker_connector()) as worker:
+    connector = cast(DjangoConnector, app.connector)
+    with app.replace_connector(connector.get_worker_connector()) as worker:
         worker.run_worker(name="zhiwan", concurrency=CONCURRENCY, delete_jobs="successful")
