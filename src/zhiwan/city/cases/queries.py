@@ -2,6 +2,7 @@
 
 cases(at, state=None, kind=None, area=None, mine=None, late=False, page=1, size=50) -> Page[CaseView]
 case(id, at) -> CaseView | None      steps(case_id) -> list[StepView]
+case_of_alarm(alarm_id) -> int | None
 counts(at) -> Counts                 find(text, at, limit=8) -> list[CaseView]
 
 `state` takes a state or `running` for all that are not closed.
@@ -107,6 +108,11 @@ def case(id: int, *, at: datetime) -> CaseView | None:
     """One case, or None where there is none in the reader's scope."""
     found = _joined(Case.objects.filter(pk=id)).first()
     return _view(found, at) if found else None
+
+
+def case_of_alarm(alarm_id: str) -> int | None:
+    """The number of the case that an alarm opened."""
+    return Case.objects.filter(alarm_id=alarm_id).values_list("id", flat=True).first()
 
 
 def steps(case_id: int) -> list[StepView]:

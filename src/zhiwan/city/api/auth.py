@@ -1,0 +1,36 @@
+"""Bearer tokens: each acts through the post it was made for, with that post's towns and rights."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from zhiwan.city.people.acting import acting
+from zhiwan.city.people.actions import digest
+from zhiwan.city.people.models import ApiToken
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer zw_…`. Gives the token, or None, which is answered with 401."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
+        found = ApiToken.objects.select_related("post").filter(token_hash=digest(token), revoked_at=None)
+        return found.first()
+
+
+def as_caller(view: View) -> View:
+    """Run an operation in one transaction as the post of the caller's token."""
+
+    @functools.wraps(view)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        token: ApiToken = request.auth  # type: ignore[attr-defined]
+        with acting(token.post, address=request.META.get("REMOTE_ADDR") or None):
+            return view(request, *args, **kwargs)
+
+    return cast(View, run)
