@@ -1,0 +1,1 @@
+"""Checks by what they look at. Each is a generator `check(subject) -> faults`; zhiwan.kernel.proof.check runs them."""

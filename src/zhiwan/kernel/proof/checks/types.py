@@ -1,0 +1,82 @@
+"""types.yml and pack.yml: units, grades, choices, links, mission rows, needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from zhiwan.kernel.facts.units import is_unit
+from zhiwan.kernel.packs.broken import PackFault
+from zhiwan.kernel.packs.models import EntityType, FieldDecl, PropertyDecl
+from zhiwan.kernel.proof import faults
+from zhiwan.kernel.proof.subject import Spot, Subject, listed, spot
+
+_MISSION_ROW = re.compile(r"^[A-E][1-9][0-9]?(\.[1-9][0-9]?)?$")
+_PERSONAL_GRADE = 3
+
+
+def manifest(subject: Subject) -> Iterator[PackFault]:
+    """Mission rows have their shape, needed packs are loaded, used types come from needed packs."""
+    here = Spot("pack.yml", (), "pack")
+    pack = subject.pack
+    for number, row in enumerate(pack.manifest.mission):
+        if not _MISSION_ROW.match(row):
+            yield subject.fault(faults.MissionUnknown, here.into("mission", number), name=row)
+    known = [one.id for one in subject.packs.packs]
+    for number, name in enumerate(pack.manifest.needs):
+        if name not in known:
+            fault = faults.NeedMissing
+            yield subject.fault(fault, here.into("needs", number), name=name, owner=f"{name} (not loaded)")
+    owners = {one.id: owner.id for owner in subject.packs.packs for one in owner.types}
+    allowed = {pack.id, *pack.manifest.needs}
+    used = {rule.watch.partition(".")[0] for rule in pack.rules} | {one.of for one in pack.derives}
+    used |= {one.over for one in pack.indicators} | {link.to for one in pack.types for link in one.links.values()}
+    for name in sorted(used):
+        if name in owners and owners[name] not in allowed:
+            yield subject.fault(faults.NeedMissing, here.into("needs"), name=name, owner=owners[name])
+
+
+def types(subject: Subject) -> Iterator[PackFault]:
+    """Fields and properties have units and grades, links lead somewhere."""
+    derived_by = {(one.of, output) for _, one in subject.packs.derives for output in one.outputs}
+    for number, kind in enumerate(subject.pack.types):
+        here = spot("types.yml", number, kind.id)
+        for name, field in kind.fields.items():
+            yield from _field(subject, here.into("fields", name), field)
+        for name, declared in kind.properties.items():
+            yield from _property(subject, here.into("properties", name), kind, name, declared, derived_by)
+        for name, link in kind.links.items():
+            if subject.type(link.to) is None:
+                at = here.into("links", name, "to")
+                yield subject.fault(faults.TypeUnknown, at, name=link.to, known=listed(subject.packs.types))
+
+
+def _field(subject: Subject, here: Spot, field: FieldDecl) -> Iterator[PackFault]:
+    if field.type == "number" and field.unit is None:
+        yield subject.fault(faults.UnitWrong, here, problem="a number has no unit")
+    elif field.unit is not None and (field.type != "number" or not is_unit(field.unit)):
+        problem = f'the unit "{field.unit}" is not known' if field.type == "number" else f"a {field.type} has no unit"
+        yield subject.fault(faults.UnitWrong, here.into("unit"), problem=problem)
+    if field.kind is not None and field.grade < _PERSONAL_GRADE:
+        yield subject.fault(faults.GradeTooLow, here, kind=field.kind, grade=field.grade)
+    if (field.type == "choice") != bool(field.choices):
+        problem = "a choice lists no choices" if field.type == "choice" else f"a {field.type} lists choices"
+        yield subject.fault(faults.ChoicesMissing, here, problem=problem)
+
+
+def _property(
+    subject: Subject,
+    here: Spot,
+    kind: EntityType,
+    name: str,
+    declared: PropertyDecl,
+    derived_by: set[tuple[str, str]],
+) -> Iterator[PackFault]:
+    if not is_unit(declared.unit):
+        yield subject.fault(faults.UnitWrong, here.into("unit"), problem=f'the unit "{declared.unit}" is not known')
+    if declared.range is not None and declared.range[0] >= declared.range[1]:
+        yield subject.fault(
+            faults.OrderWrong, here.into("range"), problem="the range does not rise", advice="Write [lowest, highest]."
+        )
+    if declared.derived and (kind.id, name) not in derived_by:
+        yield subject.fault(faults.DerivedByNobody, here, name=f"{kind.id}.{name}")
