@@ -248,3 +248,11 @@ class RuleScore(models.Model):
     hit = models.IntegerField(default=0)
     false_alarm = models.IntegerField(default=0)
     miss = models.IntegerField(default=0)
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a process, with what it says of itself (lag, last batch); read by /healthz."""
+
+    process = models.CharField(primary_key=True, max_length=24)
+    at = models.DateTimeField()
+    body = models.JSONField(default=dict)
