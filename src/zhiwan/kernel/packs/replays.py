@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from zhiwan.kernel.packs.models import Duration, Identifier, Text, TypeName, parse_duration, print_duration
 
@@ -30,6 +30,7 @@ Offset = Annotated[
     timedelta,
     BeforeValidator(parse_offset),
     PlainSerializer(lambda span: "+" + print_duration(span), return_type=str),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^(\+\d+(s|min|h|d)|\+?0)$", "examples": ["+10min"]}),
 ]
 EntityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ReplayKind = Literal["fires", "silent", "late", "missing"]

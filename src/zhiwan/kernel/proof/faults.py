@@ -10,7 +10,8 @@ PackFault (packs.broken, PACK-001 to 013: one file by itself)
 ├── WarningUnknown     PACK-026      ├── EntityUnknown      PACK-034      ├── LedgerUnknown    PACK-042
 ├── IndicatorUnknown   PACK-027      ├── DatesWrong         PACK-035      ├── MissionUnknown   PACK-043
 ├── DerivedIsFed       PACK-044      ├── NeedMissing        PACK-046      ├── RuleSilent       PACK-047
-├── EmitMissing        PACK-045      ├── OrderWrong         PACK-048      └── ChoicesMissing   PACK-049
+├── EmitMissing        PACK-045      ├── OrderWrong         PACK-048      ├── ChoicesMissing   PACK-049
+    └── NeedNotLoaded      PACK-050
 """
 
 from __future__ import annotations
@@ -195,6 +196,13 @@ class NeedMissing(PackFault):
     code = "PACK-046"
     what = 'the pack uses "{name}" of {owner}, which `needs` does not list'
     hint = "Add {owner} to `needs` in pack.yml."
+
+
+class NeedNotLoaded(PackFault):
+    code = "PACK-050"
+    what = 'the pack "{name}" is needed but not loaded'
+    detail = "Loaded: {known}."
+    hint = "Mend the id, or add the folder that holds it (ZHIWAN_PACKS, or `--with` of the check)."
 
 
 class RuleSilent(PackFault):

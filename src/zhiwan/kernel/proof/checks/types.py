@@ -25,8 +25,7 @@ def manifest(subject: Subject) -> Iterator[PackFault]:
     known = [one.id for one in subject.packs.packs]
     for number, name in enumerate(pack.manifest.needs):
         if name not in known:
-            fault = faults.NeedMissing
-            yield subject.fault(fault, here.into("needs", number), name=name, owner=f"{name} (not loaded)")
+            yield subject.fault(faults.NeedNotLoaded, here.into("needs", number), name=name, known=listed(known))
     owners = {one.id: owner.id for owner in subject.packs.packs for one in owner.types}
     allowed = {pack.id, *pack.manifest.needs}
     used = {rule.watch.partition(".")[0] for rule in pack.rules} | {one.of for one in pack.derives}
