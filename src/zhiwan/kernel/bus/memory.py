@@ -48,6 +48,10 @@ class MemoryBus:
     def announce(self, payload: bytes) -> None:
         self.announced.append(payload)
 
+    def ping(self) -> None:
+        if not self._streams:
+            raise BusUnavailable(problem="it is closed")
+
     def open_reader(self, stream: str) -> MemoryStream:
         reader = self._streams[stream]
         reader.rewind()

@@ -101,6 +101,9 @@ class NatsBus:
         except (NatsError, OSError) as problem:
             log.debug("no hint sent: %s", problem)
 
+    def ping(self) -> None:
+        self._call(self._client.flush(timeout=2), seconds=3)
+
     def open_reader(self, stream: str) -> NatsReader:
         spec = next(spec for spec in STREAMS if spec.name == stream)
         reader = NatsReader(self, spec)

@@ -53,6 +53,10 @@ class Bus(Protocol):
         """A hint to whoever listens on `live.changes` at this moment; kept nowhere, never raises."""
         ...
 
+    def ping(self) -> None:
+        """Returns when the bus has answered. Raises BusUnavailable."""
+        ...
+
     def open_reader(self, stream: str) -> StreamReader:
         """The reader of `stream`. There must be only one at a time (the worker's lock sees to that)."""
         ...
