@@ -18,11 +18,14 @@ from typing import Any
 import httpx
 import paho.mqtt.client as mqtt
 import pytest
+from playwright.sync_api import Page
 
 from zhiwan.run.ports import is_free
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 READY_WITHIN = 240.0
+#: Opens a page that is watched (tests/journeys/conftest.py): visit("/alarms"), visit("/", width=390).
+Visit = Callable[..., Page]
 
 
 @dataclass

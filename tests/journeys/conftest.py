@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from running import Product, start_product, stop_product
+from running import Product, Visit, start_product, stop_product
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # MapLibre needs WebGL: software rendering where there is no graphics card.
@@ -56,10 +56,6 @@ def signed_in(product: Product, browser: Browser) -> dict[str, Any]:
     state = context.storage_state()
     context.close()
     return dict(state)
-
-
-#: Opens a page that is watched: visit("/alarms"), visit("/", width=390).
-Visit = Callable[..., Page]
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Visit
 from playwright.sync_api import Page, expect
+
+from running import Visit
 
 PAGES = (
     "/", "/alarms", "/warnings", "/responses", "/cases", "/entities", "/indicators",

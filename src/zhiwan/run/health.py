@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
@@ -26,9 +27,10 @@ class Health:
             return ("web",)
         return tuple(name for name, part in self.parts.items() if part.get("state") != "ok")
 
-    @property
-    def has_readings(self) -> bool:
-        return bool(self.parts.get("worker", {}).get("latest_reading_at"))
+    def has_readings_since(self, began: datetime) -> bool:
+        """Whether a value arrived that was recorded after `began`."""
+        newest = self.parts.get("worker", {}).get("latest_reading_at")
+        return newest is not None and datetime.fromisoformat(newest) >= began
 
 
 def ask(url: str) -> Health:

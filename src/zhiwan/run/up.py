@@ -227,12 +227,13 @@ class _Steps:
 
 def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """Returns when healthz says ok and, in a demonstration, the first readings are in."""
+    began = datetime.now(UTC)
     deadline = time.monotonic() + READY_WITHIN
     told: tuple[str, ...] = ()
     while True:
         supervisor.look()
         health = ask(options.url)
-        waiting = _waiting_for(health, demo=options.demo)
+        waiting = _waiting_for(health, began if options.demo else None)
         if not waiting:
             return
         if waiting != told and health.answered:
@@ -243,9 +244,9 @@ def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, s
         time.sleep(ROUND)
 
 
-def _waiting_for(health: Health, *, demo: bool) -> tuple[str, ...]:
+def _waiting_for(health: Health, readings_since: datetime | None) -> tuple[str, ...]:
     waiting = list(health.unwell)
-    if demo and health.answered and not health.has_readings:
+    if readings_since and health.answered and not health.has_readings_since(readings_since):
         waiting.append("first readings")
     return tuple(waiting)
 
