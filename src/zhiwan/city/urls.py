@@ -2,6 +2,13 @@
 
 from django.urls import include, path
 
+from zhiwan.city.api.health import healthz
+from zhiwan.city.api.metrics import metrics
+from zhiwan.city.api.routes import api
+
 urlpatterns = [
+    path("api/v1/", api.urls),
+    path("healthz", healthz),
+    path("metrics", metrics),
     path("", include("zhiwan.city.portal.urls")),
 ]

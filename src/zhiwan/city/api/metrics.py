@@ -50,29 +50,31 @@ class CityFigures(Collector):
 
 def _doors() -> Iterator[Metric]:
     readings = CounterMetricFamily("zhiwan_readings", "Readings by door and outcome", labels=["door", "outcome"])
-    for row in DoorCounter.objects.values("door", "code").annotate(n=Sum("count")).order_by("door", "code"):
-        readings.add_metric([row["door"], row["code"]], row["n"])
+    for door, code, n in (
+        DoorCounter.objects.values_list("door", "code").annotate(n=Sum("count")).order_by("door", "code")
+    ):
+        readings.add_metric([door, code], n)
     yield readings
     refused = CounterMetricFamily("zhiwan_connections_refused", "Refused device connections", labels=["code"])
-    for row in ConnectionRefusal.objects.values("code").annotate(n=Sum("count")).order_by("code"):
-        refused.add_metric([row["code"]], row["n"])
+    for code, n in ConnectionRefusal.objects.values_list("code").annotate(n=Sum("count")).order_by("code"):
+        refused.add_metric([code], n)
     yield refused
     devices = GaugeMetricFamily("zhiwan_devices", "Registered devices", labels=["simulated"])
-    for row in Device.objects.values("simulated").annotate(n=Count("id")).order_by("simulated"):
-        devices.add_metric([str(row["simulated"]).lower()], row["n"])
+    for simulated, n in Device.objects.values_list("simulated").annotate(n=Count("id")).order_by("simulated"):
+        devices.add_metric([str(simulated).lower()], n)
     yield devices
     yield GaugeMetricFamily("zhiwan_latest_values", "Properties that have a value", value=LatestValue.objects.count())
 
 
 def _work() -> Iterator[Metric]:
     alarms = GaugeMetricFamily("zhiwan_alarms_open", "Alarms that are not cleared", labels=["tone"])
-    still = Alarm.objects.exclude(state=AlarmState.CLEARED).values("tone").annotate(n=Count("id")).order_by("tone")
-    for row in still:
-        alarms.add_metric([row["tone"]], row["n"])
+    still = Alarm.objects.exclude(state=AlarmState.CLEARED)
+    for tone, n in still.values_list("tone").annotate(n=Count("id")).order_by("tone"):
+        alarms.add_metric([tone], n)
     yield alarms
     cases = GaugeMetricFamily("zhiwan_cases", "Cases by state", labels=["state"])
-    for row in Case.objects.values("state").annotate(n=Count("id")).order_by("state"):
-        cases.add_metric([row["state"]], row["n"])
+    for state, n in Case.objects.values_list("state").annotate(n=Count("id")).order_by("state"):
+        cases.add_metric([state], n)
     yield cases
     waiting = SetAside.objects.filter(state="open").count()
     yield GaugeMetricFamily("zhiwan_set_aside_open", "Refused values waiting for a person", value=waiting)

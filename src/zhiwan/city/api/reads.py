@@ -1,7 +1,6 @@
 """Reads of the API, each in the scope of the token's post. Pages count from 1; areas are code prefixes."""
 
-from __future__ import annotations
-
+# No postponed annotations here: ninja reads the real types through as_caller's wrapper.
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
