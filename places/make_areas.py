@@ -129,9 +129,7 @@ def _power_cell(outline: BaseGeometry, sites: np.ndarray, weights: np.ndarray, o
 def _town_cells(outline: BaseGeometry, seats: np.ndarray, shares: np.ndarray) -> list[BaseGeometry]:
     """Moves the weights toward the wanted shares, never so far that a seat leaves its own cell."""
     weights = np.zeros(len(seats))
-    nearest = np.array(
-        [min(float(np.hypot(*(one - two))) for two in seats if two is not one) for one in seats]
-    )
+    nearest = np.array([min(float(np.hypot(*(one - two))) for two in seats if two is not one) for one in seats])
     bound = 0.35 * nearest**2
     for _ in range(40):
         areas = np.array([_power_cell(outline, seats, weights, own).area for own in range(len(seats))])
