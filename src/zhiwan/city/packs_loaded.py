@@ -11,17 +11,20 @@ from __future__ import annotations
 import threading
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from zhiwan.kernel.bus.nats_bus import NatsBus
 from zhiwan.kernel.bus.port import Bus
 from zhiwan.kernel.facts.errors import PartUnavailable
-from zhiwan.kernel.judge import RuleBook
 from zhiwan.kernel.lake import Lake
 from zhiwan.kernel.packs.load import load_packs
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import PlaceDecl, load_place
+
+if TYPE_CHECKING:
+    from zhiwan.kernel.judge import RuleBook
 
 
 class NoPlace(PartUnavailable):
@@ -64,6 +67,8 @@ def region() -> str:
 @cache
 def book() -> RuleBook:
     """All rules, derive steps and indicators, parsed once."""
+    from zhiwan.kernel.judge import RuleBook  # most processes of the web never judge
+
     return RuleBook.compile(packs())
 
 

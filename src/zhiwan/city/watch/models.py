@@ -29,6 +29,12 @@ class AlarmState(models.TextChoices):
     OPEN = "open"
     LATCHED = "latched"  # quiet again, waiting for a person to acknowledge
     CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"  # late data showed that it never was
+
+    @classmethod
+    def ended(cls) -> tuple[str, ...]:
+        """States of an alarm that is over."""
+        return (cls.CLEARED.value, cls.WITHDRAWN.value)
 
 
 class Alarm(models.Model):
@@ -46,7 +52,7 @@ class Alarm(models.Model):
     rank = models.SmallIntegerField()
     peak_rank = models.SmallIntegerField()
     tone = models.CharField(max_length=8)
-    state = models.CharField(max_length=8, choices=AlarmState.choices)
+    state = models.CharField(max_length=9, choices=AlarmState.choices)
     opened_at = models.DateTimeField()  # event time
     changed_at = models.DateTimeField()
     cleared_at = models.DateTimeField(null=True)
@@ -59,6 +65,7 @@ class Alarm(models.Model):
     evidence = models.JSONField(default=dict)
     late = models.BooleanField(default=False)
     corrected = models.IntegerField(default=0)
+    joins = models.CharField(max_length=80, blank=True, db_default="")  # alarm whose notice this one shares (`near`)
     score = models.CharField(max_length=12, blank=True)  # hit, false_alarm, miss, none: what the case said was true
 
     class Meta:
@@ -67,7 +74,11 @@ class Alarm(models.Model):
             models.Index(fields=["town", "-opened_at"], name="watch_alarm_town"),
             models.Index(fields=["rule", "-opened_at"], name="watch_alarm_rule"),
             models.Index(fields=["entity", "-opened_at"], name="watch_alarm_entity"),
-            models.Index(fields=["-rank", "-opened_at"], name="watch_alarm_open", condition=~models.Q(state="cleared")),
+            models.Index(
+                fields=["-rank", "-opened_at"],
+                name="watch_alarm_open",
+                condition=models.Q(state__in=["open", "latched"]),
+            ),
         ]
 
 

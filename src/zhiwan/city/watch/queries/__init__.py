@@ -6,15 +6,17 @@ values.py
     map_state() -> dict                                 compact JSON for the map: layers and one row per entity
     board(area) -> list[IndicatorRow]                   vital signs of an area
     by_area(indicator, level="town") -> list[IndicatorRow]
-    history(entity_id, property, start, end, every=None, aggregate="mean") -> list[(observed_at, value, n|None)]
+    history(entity_id, property, start, end, every=None, aggregate="mean") -> list[(observed_at, value, n)]
 alarms.py
-    alarms(state=None, level=None, area=None, pack=None, since=None, rule=None, entity=None, page=1, size=50) -> Page[AlarmRow]
-        state: open (open and latched), latched, cleared; pack: pack id
+    alarms(state=None, level=None, area=None, pack=None, since=None, rule=None, entity=None, page=1, size=50)
+        -> Page[AlarmRow]
+        state: open (open and latched), latched, cleared, withdrawn; pack: pack id
     alarm_detail(id) -> AlarmDetail | None              row, rule facts, evidence, parameters with source, events
     alarm_chart(id) -> AlarmChart | None                readings from the lake against the limits in force
     open_by_tone() -> dict[tone, count]
 rules.py
-    rules() -> list[RuleRow]       rule_facts(rule_id) -> RuleFacts | None      declared text, parameters' history, scores
+    rules() -> list[RuleRow]
+    rule_facts(rule_id) -> RuleFacts | None             declared text, parameters' history, scores
 data.py
     set_aside(state="open", code=None, device=None, page=1, size=50) -> Page[SetAsideRow]
     set_aside_counts() -> list[(code, count)]           open ones by reason

@@ -55,6 +55,7 @@ class AlarmRow:
     late: bool
     corrected: int
     score: str
+    joins: str  # alarm whose notice this one shares
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def alarms(
     """Newest first; open ones with the worst first. `area` is a prefix."""
     found = Alarm.objects.select_related("entity", "acknowledged_by")
     if state == "open":
-        found = found.exclude(state=AlarmState.CLEARED).order_by("-rank", "-opened_at", "id")
+        found = found.exclude(state__in=AlarmState.ended()).order_by("-rank", "-opened_at", "id")
     else:
         found = found.order_by("-opened_at", "id")
         if state:
@@ -143,7 +144,7 @@ def alarms(
 
 def open_by_tone() -> dict[str, int]:
     """How many open and latched alarms there are of each tone."""
-    found = Alarm.objects.exclude(state=AlarmState.CLEARED).values_list("tone").annotate(n=Count("id"))
+    found = Alarm.objects.exclude(state__in=AlarmState.ended()).values_list("tone").annotate(n=Count("id"))
     return dict(found.order_by())
 
 
@@ -176,6 +177,7 @@ def alarm_row(alarm: Alarm) -> AlarmRow:
         late=alarm.late,
         corrected=alarm.corrected,
         score=alarm.score,
+        joins=alarm.joins,
     )
 
 

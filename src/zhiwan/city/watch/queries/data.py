@@ -144,21 +144,26 @@ def quality(start: datetime, end: datetime, worst: int = 50) -> QualityFigures:
     """
     counts = lake().quality_counts(start, end)
     visible = Entity.objects.in_bulk(counts["entity"].unique().to_list()) if len(counts) else {}
-    per_entity: dict[str, dict[str, int]] = {}
-    for row in counts.iter_rows(named=True):
-        if row["entity"] in visible:
-            flags = per_entity.setdefault(row["entity"], {})
-            flags[row["flag"]] = flags.get(row["flag"], 0) + row["n"]
+    flags = [name for name in counts.columns if name not in ("entity", "property", "rows", "good")]
     totals: dict[str, int] = {}
+    per_entity: dict[str, dict[str, int]] = {}
+    total = 0
+    for row in counts.iter_rows(named=True):
+        if row["entity"] not in visible:
+            continue
+        total += row["rows"]
+        figures = per_entity.setdefault(row["entity"], {"rows": 0})
+        figures["rows"] += row["rows"]
+        for flag in flags:
+            if row[flag]:
+                figures[flag.upper()] = figures.get(flag.upper(), 0) + row[flag]
+                totals[flag.upper()] = totals.get(flag.upper(), 0) + row[flag]
     ranked = []
-    for id, flags in per_entity.items():
-        for flag, count in flags.items():
-            totals[flag] = totals.get(flag, 0) + count
-        total = flags.get("TOTAL", 0)
-        faults = {flag: count for flag, count in flags.items() if flag != "TOTAL"}
-        bad = sum(faults.get(flag, 0) for flag in FAULTS)
+    for id, figures in per_entity.items():
+        rows = figures.pop("rows")
+        bad = sum(figures.get(flag, 0) for flag in FAULTS)
         if bad:
-            ranked.append((bad / max(total, 1), id, total, faults))
+            ranked.append((bad / max(rows, 1), id, rows, figures))
     ranked.sort(key=lambda one: (-one[0], one[1]))
     doors = door_figures(start, end)
     refused: dict[str, int] = {}
@@ -168,13 +173,13 @@ def quality(start: datetime, end: datetime, worst: int = 50) -> QualityFigures:
     return QualityFigures(
         start=start,
         end=end,
-        total=totals.pop("TOTAL", 0),
+        total=total,
         flags=totals,
         refused=refused,
         doors=doors,
         worst=[
-            EntityQuality(entity_row(visible[id]), total, faults, min(1.0, share))
-            for share, id, total, faults in ranked[:worst]
+            EntityQuality(entity_row(visible[id]), rows, faults, min(1.0, share))
+            for share, id, rows, faults in ranked[:worst]
         ],
         silent=silent_devices(start),
     )

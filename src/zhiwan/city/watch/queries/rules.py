@@ -73,7 +73,7 @@ def rules() -> list[RuleRow]:
     counted = {
         rule: (total, open_)
         for rule, total, open_ in Alarm.objects.values_list("rule").annotate(
-            total=Count("id"), open=Count("id", filter=~Q(state=AlarmState.CLEARED))
+            total=Count("id"), open=Count("id", filter=~Q(state__in=AlarmState.ended()))
         )
     }
     return [

@@ -78,7 +78,7 @@ class IndicatorRow:
 def overview(at: datetime | None = None) -> Overview:
     """Five small counts; each is served by a partial index or a short table."""
     now = at or timezone.now()
-    open_alarms = Alarm.objects.exclude(state=AlarmState.CLEARED)
+    open_alarms = Alarm.objects.exclude(state__in=AlarmState.ended())
     by_tone = dict(open_alarms.values_list("tone").annotate(n=Count("id")).order_by())
     values = LatestValue.objects.aggregate(
         last=Max("recorded_at"),
@@ -139,18 +139,26 @@ SELECT e.id, e.type, e.name, e.name_en, e.lon, e.lat, e.town, v.value, v.observe
 FROM registry_entity e
 LEFT JOIN watch_latestvalue v ON v.entity_id = e.id AND v.property = (%s::jsonb ->> e.type)
 LEFT JOIN LATERAL (
-    SELECT rank, tone FROM watch_alarm WHERE entity_id = e.id AND state <> 'cleared' ORDER BY rank DESC LIMIT 1
+    SELECT rank, tone FROM watch_alarm WHERE entity_id = e.id AND state IN ('open', 'latched')
+    ORDER BY rank DESC LIMIT 1
 ) a ON true
 WHERE e.active AND e.lon IS NOT NULL AND e.type = ANY (%s)
 ORDER BY e.type, e.id
 """
 
 
+MAP_COLUMNS = (
+    "id", "layer", "lon", "lat", "name", "name_en", "town", "value", "observed_at", "tone", "alarm_rank", "alarm_tone",
+)  # fmt: skip
+
+
 def map_state(types: list[str] | None = None) -> dict[str, Any]:
     """Layers and entities for the map, compact: `features` are arrays in the order of `columns`.
 
-    layers: [{id, type, property, title{zh,en}, icon, unit, decimals, shown, choices, bands[{upto,tone,title}], stale_ms}]
-    columns: id, layer (index), lon, lat, name, name_en, town, value, observed_at (ms), tone of the value, alarm rank, alarm tone
+    layers: [{id, type, property, title{zh,en}, icon, unit, decimals, shown, choices, bands, stale_ms}]
+            bands: [{upto, tone, title}]
+    columns: id, layer (its number), lon, lat, name, name_en, town, value, observed_at (ms), tone (of the value),
+             alarm_rank, alarm_tone (of the worst open alarm)
     """
     layers = _layers(types)
     index = {layer.type: number for number, (layer, _) in enumerate(layers)}
@@ -180,7 +188,7 @@ def map_state(types: list[str] | None = None) -> dict[str, Any]:
     return {
         "as_of": int(timezone.now().timestamp() * 1000),
         "layers": [_layer_json(layer, bands) for layer, bands in layers],
-        "columns": "id layer lon lat name name_en town value observed_at tone alarm_rank alarm_tone".split(),
+        "columns": list(MAP_COLUMNS),
         "features": features,
     }
 

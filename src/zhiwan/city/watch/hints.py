@@ -1,0 +1,102 @@
+"""Hints to open pages that something changed. Nothing may depend on one: a lost hint costs a page a moment.
+
+Shapes (each has kind, town and space):
+    value      {entity, property, value, at (ms), quality}
+    alarm      {id, event, state, entity, rank, tone, level, message{zh,en}, at (ms)}
+    indicator  {indicator, area, value, n, stale, at (ms)}
+    warning    {id, state, rank, tone}      case {id, state}      response {id}      task {id}      set_aside {n | id}
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from zhiwan.city.packs_loaded import the_bus
+from zhiwan.city.registry.models import LIVE
+from zhiwan.city.watch.alarm_life import Applied
+from zhiwan.kernel.facts.errors import PartUnavailable
+
+log = logging.getLogger(__name__)
+Hint = dict[str, Any]
+MOST_BYTES = 500_000  # of one message; the bus takes one megabyte
+
+
+def announce(hints: Sequence[Hint]) -> None:
+    """Tell open pages now. Never raises: who cannot be told fetches later."""
+    if not hints:
+        return
+    try:
+        bus = the_bus()
+    except PartUnavailable as problem:
+        log.debug("no hint sent: %s", problem)
+        return
+    part: list[bytes] = []
+    size = 0
+    for hint in hints:
+        body = orjson.dumps(hint)
+        if part and size + len(body) > MOST_BYTES:
+            bus.announce(b"[" + b",".join(part) + b"]")
+            part, size = [], 0
+        part.append(body)
+        size += len(body) + 1
+    bus.announce(b"[" + b",".join(part) + b"]")
+
+
+def announce_later(kind: str, *, town: str = "", **facts: Any) -> None:
+    """For actions: tell open pages after the commit."""
+    hint = {"kind": kind, "town": town, "space": LIVE, **facts}
+    transaction.on_commit(lambda: announce([hint]))
+
+
+def milliseconds(at: datetime) -> int:
+    """An instant as a browser counts it."""
+    return int(at.timestamp() * 1000)
+
+
+def of_value(entity: str, property: str, observed_at: datetime, value: float, quality: int, town: str) -> Hint:
+    """A new latest value."""
+    return {
+        "kind": "value",
+        "town": town,
+        "space": LIVE,
+        "entity": entity,
+        "property": property,
+        "value": value,
+        "at": milliseconds(observed_at),
+        "quality": quality,
+    }
+
+
+def of_alarm(applied: Applied) -> Hint:
+    """An alarm that opened, changed or ended."""
+    return {
+        "kind": "alarm",
+        "town": applied.town,
+        "space": LIVE,
+        "id": applied.alarm_id,
+        "event": applied.kind,
+        "state": applied.state,
+        "entity": applied.entity,
+        "rank": applied.rank,
+        "tone": applied.tone,
+        "level": applied.level,
+        "message": {"zh": applied.message_zh, "en": applied.message_en},
+        "at": milliseconds(applied.at),
+    }
+
+
+def of_indicator(row: dict[str, Any]) -> Hint:
+    """A vital sign. Figures of areas are public inside the house: no town is needed to see one."""
+    return {
+        "kind": "indicator",
+        "town": "",
+        "space": LIVE,
+        **{key: row[key] for key in ("indicator", "area", "value", "n", "stale")},
+        "at": milliseconds(row["at"]),
+    }
