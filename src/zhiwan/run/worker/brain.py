@@ -1,0 +1,94 @@
+"""What decides about a batch: intake and judge with the packs, entities, links and devices of this moment.
+
+Made from packs and registry; replaced as a whole when the registry changes. What is remembered of the stream is not
+in here, so a change of the registry forgets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from zhiwan.kernel.judge import RuleBook, World
+from zhiwan.kernel.packs.models import EntityType, FieldDecl
+from zhiwan.kernel.packs.packset import PackSet
+from zhiwan.kernel.sense import DeviceInfo, Intake
+
+BASE: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "name": pl.String(),
+    "town": pl.String(),
+    "area": pl.String(),
+    "lon": pl.Float64(),
+    "lat": pl.Float64(),
+}
+LINKS: dict[str, pl.DataType] = {"from_id": pl.String(), "link": pl.String(), "to_id": pl.String()}
+
+
+@dataclass(frozen=True)
+class Brain:
+    """Everything that decides and is not remembered."""
+
+    book: RuleBook
+    world: World
+    intake: Intake
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Rows of the registry as the worker reads them."""
+
+    entities: Sequence[Mapping[str, Any]]  # id, type, name, town, area, lon, lat, fields
+    relations: Sequence[tuple[str, str, str]]  # from, link, to
+    devices: Sequence[tuple[str, str]]  # device, entity
+
+
+def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str) -> Brain:
+    """Put packs and registry together. Entities of undeclared types are left out: nothing can judge them."""
+    types = {row["id"]: str(row["type"]) for row in registry.entities if row["type"] in packs.types}
+    world = World(
+        entities=entity_frames(packs.types, registry.entities),
+        parameters=packs.parameters,
+        links=pl.DataFrame(registry.relations, schema=LINKS, orient="row"),
+        region=region,
+    )
+    devices = {
+        device: DeviceInfo(entity=entity, type=types[entity]) for device, entity in registry.devices if entity in types
+    }
+    return Brain(book=book, world=world, intake=Intake(packs, devices))
+
+
+def entity_frames(types: Mapping[str, EntityType], rows: Iterable[Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
+    """One frame for each declared type, with a column for each declared field; a wrong value is missing."""
+    by_type: dict[str, list[Mapping[str, Any]]] = {name: [] for name in types}
+    for row in rows:
+        if row["type"] in by_type:
+            by_type[row["type"]].append(row)
+    return {name: _frame(types[name], found) for name, found in by_type.items()}
+
+
+def _frame(declared: EntityType, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    schema = {**BASE, **{name: _column(field) for name, field in declared.fields.items()}}
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in BASE}
+    for name, field in declared.fields.items():
+        columns[name] = [_value(field, (row["fields"] or {}).get(name)) for row in rows]
+    return pl.DataFrame(columns, schema=schema, strict=False)
+
+
+def _column(field: FieldDecl) -> pl.DataType:
+    if field.type == "number":
+        return pl.Float64()
+    return pl.Boolean() if field.type == "boolean" else pl.String()
+
+
+def _value(field: FieldDecl, value: Any) -> Any:
+    if value is None:
+        return None
+    if field.type == "number":
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if field.type == "boolean":
+        return value if isinstance(value, bool) else None
+    return str(value)

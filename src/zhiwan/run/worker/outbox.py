@@ -1,0 +1,53 @@
+"""Lake rows on their way: written in the transaction that judged them, deleted after the lake has them.
+
+Intake and judge remember (duplicates, rule states), so a batch cannot be judged a second time for the lake alone: it
+would find its own readings already seen. Therefore the rows themselves are kept with the state until the lake has
+committed them under (stream, sequence); a second delivery to the lake is dropped there by that number.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import polars as pl
+
+from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
+
+KIND = "outbox"
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Rows of one commit. `app` names the stream and its time of making, `seq` its last message."""
+
+    app: str
+    seq: int
+    frame: pl.DataFrame
+
+    @property
+    def key(self) -> str:
+        """Sorts by sequence within a stream."""
+        return f"{self.app}#{self.seq:020d}"
+
+    def packed(self) -> bytes:
+        """The rows as compressed Arrow."""
+        file = io.BytesIO()
+        self.frame.write_ipc(file, compression="zstd")
+        return file.getvalue()
+
+
+def app_name(stream: str, created: str) -> str:
+    """Under which name the lake counts what it has of a stream."""
+    return f"{stream}@{created}"
+
+
+def unpack(key: str, body: bytes) -> Parcel:
+    """A parcel as it was packed."""
+    app, _, seq = key.rpartition("#")
+    return Parcel(app, int(seq), pl.read_ipc(io.BytesIO(body)))
+
+
+def lake_rows(*frames: pl.DataFrame) -> pl.DataFrame:
+    """What the lake gets of a batch: observations and what was derived of them, in the lake's columns."""
+    return pl.concat([frame.select(OBSERVATION_SCHEMA) for frame in frames])

@@ -1,0 +1,217 @@
+"""The way of one batch, and the promise it keeps: any split into batches and any crash point give the same lake and
+the same alarms.
+
+How: a batch changes memory, then one transaction writes everything that follows from it (cursor, values, states,
+alarms, lake rows in the outbox). Before that commit nothing has happened; after it everything has, and what is left
+(acknowledge, lake, hints) may be repeated. After *any* failure the whole pipeline is thrown away and opened anew from
+what is committed: a crash and an error take the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+from zhiwan.kernel.bus.messages import Message
+from zhiwan.kernel.bus.port import Bus, StreamReader
+from zhiwan.kernel.facts.observations import empty_observations
+from zhiwan.kernel.judge import AlarmEvent, JudgeState, StateRow, judge, tick
+from zhiwan.kernel.sense import IntakeMemory, SetAside
+from zhiwan.run.worker.brain import Brain
+from zhiwan.run.worker.lake_follower import LakeFollower
+from zhiwan.run.worker.outbox import KIND, Parcel, app_name, lake_rows
+
+log = logging.getLogger(__name__)
+
+CLOCK = "clock"  # the ticker's rounds are committed like a stream of their own
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a stream is committed; of another `created` it is another stream."""
+
+    created: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What is committed: where a pipeline begins."""
+
+    cursors: dict[str, Cursor]
+    judge_rows: Sequence[StateRow]
+    intake_rows: Sequence[StateRow]
+    parcels: Sequence[Parcel]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that follows from one batch, to be committed as a whole."""
+
+    stream: str
+    created: str
+    seq: int
+    now: datetime
+    observations: pl.DataFrame
+    derived: pl.DataFrame
+    events: Sequence[AlarmEvent]
+    judge_rows: Sequence[StateRow]
+    intake_rows: Sequence[StateRow]
+    set_aside: Sequence[SetAside] = ()
+    counts: dict[Any, int] = field(default_factory=dict)
+    released: Sequence[str] = ()
+
+
+class Store(Protocol):
+    """The transaction of a batch. PostgreSQL in life, memory in tests."""
+
+    def load(self) -> Remembered:
+        """What is committed."""
+        ...
+
+    def commit(self, work: Work) -> Any:
+        """All of it or nothing; a second commit of the same (stream, seq) changes nothing. Returns live hints."""
+        ...
+
+    def releases(self) -> Sequence[str]:
+        """Latched alarms that a person has acknowledged."""
+        ...
+
+    def announce(self, changes: Any) -> None:
+        """Hint to open pages; may fail silently."""
+        ...
+
+
+class NotProcessed(Exception):
+    """A batch that could not be judged: a fault of ours or of a pack, met on these messages."""
+
+    def __init__(self, messages: Sequence[Message], problem: Exception) -> None:
+        self.messages = messages
+        self.problem = problem
+        super().__init__(f"{len(messages)} messages of {messages[0].stream}: {type(problem).__name__}: {problem}")
+
+
+class Pipeline:
+    """One opened pipeline. Throw it away after any exception."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        store: Store,
+        follower: LakeFollower,
+        brain: Brain,
+        streams: Iterable[str],
+        poison: frozenset[tuple[str, int]] = frozenset(),
+    ) -> None:
+        remembered = store.load()
+        self._store = store
+        self._follower = follower
+        self._poison = poison
+        self.brain = brain
+        self.judging = JudgeState.load(remembered.judge_rows)
+        self.memory = IntakeMemory.load(remembered.intake_rows)
+        for parcel in remembered.parcels:
+            follower.add(parcel)
+        self._cursors = dict(remembered.cursors)
+        self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream) for stream in streams}
+
+    def step(self, stream: str, most: int, wait: float, clock: Callable[[], datetime]) -> int:
+        """Take one batch of a stream all the way; the number of messages pulled."""
+        reader = self._readers[stream]
+        messages = reader.pull(most, wait)
+        if not messages:
+            return 0
+        created = reader.created.isoformat()
+        done = self._committed(stream, created)
+        fresh = [message for message in messages if message.seq > done]
+        if fresh:
+            self._commit(self._process(stream, created, fresh, clock()))
+        reader.ack(messages[-1].seq)
+        return len(messages)
+
+    def tick(self, now: datetime) -> None:
+        """What follows from time alone: absent values, durations that ripen, releases by people."""
+        released = self._store.releases()
+        for alarm in released:
+            self.judging.release(alarm)
+        judgement = tick(self.brain.book, self.brain.world, self.judging, now)
+        rows = self._state_rows()
+        if rows or judgement.events or judgement.derived.height or released:
+            seq = max(int(now.timestamp() * 1000), self._committed(CLOCK, CLOCK) + 1)
+            # No message brought these rows: number 0 keeps them clear of any stream's count.
+            derived = judgement.derived.with_columns(pl.lit(0, pl.Int64).alias("seq"))
+            self._commit(
+                Work(
+                    CLOCK, CLOCK, seq, now, empty_observations(), derived, judgement.events, rows, (), released=released
+                )
+            )
+
+    def waiting(self) -> dict[str, int]:
+        """Messages of each stream that are not yet acknowledged."""
+        return {stream: reader.waiting() for stream, reader in self._readers.items()}
+
+    def _committed(self, stream: str, created: str) -> int:
+        cursor = self._cursors.get(stream)
+        return cursor.seq if cursor is not None and cursor.created == created else 0
+
+    def _process(self, stream: str, created: str, messages: Sequence[Message], now: datetime) -> Work:
+        sound = [message for message in messages if (stream, message.seq) not in self._poison]
+        poisoned = [message for message in messages if (stream, message.seq) in self._poison]
+        try:
+            taken = self.brain.intake.take(sound, self.memory, now)
+            judgement = judge(self.brain.book, self.brain.world, self.judging, taken.observations, now)
+        except Exception as problem:
+            raise NotProcessed(messages, problem) from problem
+        return Work(
+            stream=stream,
+            created=created,
+            seq=messages[-1].seq,
+            now=now,
+            observations=taken.observations,
+            derived=judgement.derived,
+            events=judgement.events,
+            judge_rows=self._state_rows(),
+            intake_rows=list(self.memory.changed()),
+            set_aside=[*taken.set_aside, *(set_aside_as_unjudged(message) for message in poisoned)],
+            counts=taken.counts,
+        )
+
+    def _state_rows(self) -> list[StateRow]:
+        """Changed state of the judge, and outbox rows the lake no longer needs."""
+        return [*self.judging.changed(), *(StateRow(KIND, key, None) for key in self._follower.take_done())]
+
+    def _commit(self, work: Work) -> None:
+        frame = lake_rows(work.observations, work.derived)
+        parcel = Parcel(app_name(work.stream, work.created), work.seq, frame)
+        if frame.height:
+            row = StateRow(KIND, parcel.key, parcel.packed())
+            work = Work(**{**work.__dict__, "judge_rows": [*work.judge_rows, row]})
+        changes = self._store.commit(work)
+        self._cursors[work.stream] = Cursor(work.created, work.seq)
+        self.judging.mark_saved()
+        self.memory.mark_saved()
+        if frame.height:
+            self._follower.add(parcel)
+        self._store.announce(changes)
+
+
+def set_aside_as_unjudged(message: Message) -> SetAside:
+    """A message on which judging failed: kept for a person to see, so that those behind it are not held up."""
+    return SetAside(
+        seq=message.seq,
+        device="",
+        property="",
+        raw=message.payload[:2000].decode("utf-8", "replace"),
+        code="NOT_PROCESSED",
+        reason_zh="平台处理该消息时出错，未入库",
+        reason_en="The platform failed on this message; nothing of it was kept",
+        hint_zh="请查看 worker 日志，修复后重新提交",
+        hint_en="See the worker's log; send it again after the fault is mended",
+        at=message.received_at,
+    )

@@ -1,0 +1,188 @@
+"""The worker process: waits for its lock, opens the pipeline, goes round, and opens anew after any failure."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from zhiwan.kernel.bus.messages import INTAKE, MQTT
+from zhiwan.run.worker.pipeline import NotProcessed, Pipeline
+
+log = logging.getLogger(__name__)
+
+STREAMS = (MQTT.name, INTAKE.name)
+MOST = 20_000
+BATCH_SECONDS = 0.25
+#: The quieter stream is asked briefly: what waits there is taken at once, nothing waits for it.
+GLANCE_SECONDS = 0.02
+TICK_SECONDS = 5.0
+INDICATOR_SECONDS = 10.0
+INDICATOR_KEEP_SECONDS = 60.0
+REGISTRY_SECONDS = 3.0
+BEAT_SECONDS = 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+#: After a batch that could not be judged, go on in ever smaller batches until the message is found.
+SMALLEST = 1
+
+
+@dataclass
+class Told:
+    """What the worker says of itself to /healthz and /metrics."""
+
+    started_at: str = ""
+    messages: int = 0
+    batches: int = 0
+    restarts: int = 0
+    latest_reading_at: str | None = None
+    last_batch: dict[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+class Worker:
+    """Runs until `stop` is set."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._told = Told(started_at=now().isoformat())
+        self._poison: set[tuple[str, int]] = set()
+        self._most = MOST
+
+    def run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                self._session()
+            except NotProcessed as problem:
+                self._narrow(problem)
+                continue
+            except Exception as problem:
+                self._told.problem = f"{type(problem).__name__}: {problem}"
+                log.exception("the pipeline stopped; opening it anew from what is committed")
+            self._told.restarts += 1
+            pause = FIRST_PAUSE if time.monotonic() - began > 30 else min(pause * 2, LONGEST_PAUSE)
+            self._stop.wait(pause)
+
+    def _narrow(self, problem: NotProcessed) -> None:
+        """Halve the batch until one message is left; that one is set aside and the batches grow again."""
+        log.error("%s", problem, exc_info=problem.problem)
+        self._told.problem = str(problem)
+        self._told.restarts += 1
+        if len(problem.messages) == 1:
+            message = problem.messages[0]
+            self._poison.add((message.stream, message.seq))
+            self._most = MOST
+        else:
+            self._most = max(SMALLEST, len(problem.messages) // 2)
+
+    def _session(self) -> None:
+        """One opened pipeline, from the lock to the first failure or the end."""
+        from django.db import connection
+
+        from zhiwan.city.packs_loaded import book, lake, packs, region, the_bus
+        from zhiwan.run.worker.brain import make_brain
+        from zhiwan.run.worker.lake_follower import LakeFollower
+        from zhiwan.run.worker.store import PostgresStore, read_registry, registry_version, take_lock
+
+        connection.close()  # a new session: the lock of the old one is gone with it
+        while not take_lock():
+            self._beat("waiting", None, None)
+            if self._stop.wait(1.0):
+                return
+        bus = the_bus()
+        version = registry_version()
+        brain = make_brain(packs(), book(), read_registry(), region())
+        follower = LakeFollower(lake())
+        pipeline = Pipeline(
+            bus=bus,
+            store=PostgresStore(STREAMS),
+            follower=follower,
+            brain=brain,
+            streams=STREAMS,
+            poison=frozenset(self._poison),
+        )
+        follower.start()
+        log.warning("worker active: %d devices", brain.intake.device_count)
+        try:
+            self._rounds(pipeline, follower, version)
+        finally:
+            follower.stop()
+            connection.close()
+
+    def _rounds(self, pipeline: Pipeline, follower: Any, version: int) -> None:
+        from zhiwan.city.packs_loaded import book, packs, region
+        from zhiwan.run.worker.brain import make_brain
+        from zhiwan.run.worker.rounds import Every, indicators
+        from zhiwan.run.worker.store import read_registry, registry_version
+
+        tick, signs, registry, beat = (
+            Every(seconds) for seconds in (TICK_SECONDS, INDICATOR_SECONDS, REGISTRY_SECONDS, BEAT_SECONDS)
+        )
+        kept = Every(INDICATOR_KEEP_SECONDS)
+        while not self._stop.is_set():
+            for stream, wait in zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
+                self._take(pipeline, stream, wait)
+            if registry.due() and (found := registry_version()) != version:
+                version = found
+                pipeline.brain = make_brain(packs(), book(), read_registry(), region())
+            if tick.due():
+                pipeline.tick(now())
+            if signs.due():
+                indicators(pipeline.brain, follower.lake, now(), keep=kept.due())
+            if beat.due():
+                self._beat("active", pipeline, follower)
+
+    def _take(self, pipeline: Pipeline, stream: str, wait: float) -> None:
+        began = time.monotonic()
+        count = pipeline.step(stream, self._most, wait, now)
+        if count:
+            self._most = min(MOST, self._most * 2)
+            self._told.messages += count
+            self._told.batches += 1
+            self._told.latest_reading_at = now().isoformat()
+            self._told.last_batch = {
+                "stream": stream,
+                "messages": count,
+                "seconds": round(time.monotonic() - began, 3),
+                "at": self._told.latest_reading_at,
+            }
+            self._told.problem = None
+
+    def _beat(self, state: str, pipeline: Pipeline | None, follower: Any) -> None:
+        from zhiwan.city.watch.heartbeat import beat
+
+        body = {
+            **self._told.__dict__,
+            "state": state,
+            "pid": os.getpid(),
+            "waiting_messages": pipeline.waiting() if pipeline else {},
+            "lake_waiting_rows": follower.waiting_rows if follower else 0,
+            "lake_commits": follower.commits if follower else 0,
+            "lake_problem": follower.problem if follower else None,
+            "set_aside_unjudged": len(self._poison),
+        }
+        # A waiting worker must not speak under the active one's name.
+        beat(process="worker" if state == "active" else "worker-standby", at=now(), body=body)
+
+
+def now() -> datetime:
+    """The clock of the live space."""
+    return datetime.now(UTC)
+
+
+def main() -> None:
+    """`zhiwan worker`."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
+    import django
+
+    django.setup()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Worker(stop).run()

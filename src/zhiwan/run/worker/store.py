@@ -1,0 +1,95 @@
+"""The pipeline's store in PostgreSQL: what is committed, through the city's own functions; and the worker's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from zhiwan.city.people.acting import acting_system
+from zhiwan.city.registry.models import Device, Entity, Relation
+from zhiwan.city.watch import hints
+from zhiwan.city.watch.pipeline import Changes, commit_batch, cursor_of, load_state, take_releases
+from zhiwan.kernel.judge import StateRow
+from zhiwan.run.worker.brain import Registry
+from zhiwan.run.worker.outbox import KIND, unpack
+from zhiwan.run.worker.pipeline import CLOCK, Cursor, Remembered, Work
+
+#: Session lock of the one active worker; the number only has to differ from other locks of this database.
+LOCK = 0x7A68_776B
+WATCHED_TABLES = ["registry_entity", "registry_relation", "registry_device"]
+
+
+class PostgresStore:
+    """Commits batches on the connection that holds the worker's lock: who lost the lock cannot commit."""
+
+    def __init__(self, streams: Sequence[str]) -> None:
+        self._streams = streams
+
+    def load(self) -> Remembered:
+        cursors = {name: Cursor(found.created, found.seq) for name in self._streams if (found := cursor_of(name))}
+        judge_rows, parcels = [], []
+        for kind, key, body in load_state("judge"):
+            if kind == KIND:
+                parcels.append(unpack(key, body))
+            else:
+                judge_rows.append(StateRow(kind, key, body))
+        return Remembered(
+            cursors=cursors,
+            judge_rows=judge_rows,
+            intake_rows=[StateRow(*row) for row in load_state("intake")],
+            parcels=sorted(parcels, key=lambda parcel: parcel.key),
+        )
+
+    def commit(self, work: Work) -> Changes:
+        return commit_batch(
+            stream=None if work.stream == CLOCK else work.stream,
+            created=work.created,
+            seq=work.seq,
+            observations=work.observations,
+            derived=work.derived,
+            events=work.events,
+            judge_rows=work.judge_rows,
+            intake_rows=work.intake_rows,
+            set_aside=work.set_aside,
+            counts=work.counts,
+            now=work.now,
+        )
+
+    def releases(self) -> Sequence[str]:
+        return take_releases()
+
+    def announce(self, changes: Any) -> None:
+        hints.announce(changes.hints)
+
+
+def take_lock() -> bool:
+    """Try to become the active worker; held until this connection ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def read_registry() -> Registry:
+    """All active entities, their links and the enabled devices."""
+    columns = ("id", "type", "name", "town", "area", "lon", "lat", "fields")
+    with acting_system("worker"):
+        return Registry(
+            entities=list(Entity.objects.filter(active=True).values(*columns)),
+            relations=list(Relation.objects.values_list("from_entity_id", "link", "to_entity_id")),
+            devices=list(Device.objects.filter(enabled=True).values_list("id", "entity_id")),
+        )
+
+
+def registry_version() -> int:
+    """A number that differs after entities, links or devices were written: PostgreSQL counts its own writes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint"
+            " FROM pg_stat_all_tables WHERE relname = ANY(%s)",
+            [WATCHED_TABLES],
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
