@@ -68,7 +68,7 @@ def _doors() -> Iterator[Metric]:
 
 def _work() -> Iterator[Metric]:
     alarms = GaugeMetricFamily("zhiwan_alarms_open", "Alarms that are not cleared", labels=["tone"])
-    still = Alarm.objects.exclude(state=AlarmState.CLEARED)
+    still = Alarm.objects.exclude(state__in=AlarmState.ended())
     for tone, n in still.values_list("tone").annotate(n=Count("id")).order_by("tone"):
         alarms.add_metric([tone], n)
     yield alarms
