@@ -15,13 +15,19 @@ class ExpressionRefused(PackBroken):
     """An expression that is not in our small language. `position` counts characters from 0."""
 
     code = "JUDGE-001"
-    fact = 'expression "{text}" is refused at character {position}: {problem}'
+    fact = '{place}expression "{text}" is refused at character {position}: {problem}'
     detail = "Expressions compare and calculate; they know no tables, no side effects and no casts."
     hint = "{advice}"
 
     def __init__(self, *, text: str, position: int, problem: str, advice: str) -> None:
-        super().__init__(text=text, position=position, problem=problem, advice=advice)
+        super().__init__(text=text, position=position, problem=problem, advice=advice, place="")
         self.position = position
+
+    def found_in(self, place: str) -> ExpressionRefused:
+        """The same refusal, saying which rule and key the expression stands in."""
+        self.values["place"] = f"{place}: "
+        self.args = (f"{self.code}: {self._fill(self.fact)}",)
+        return self
 
 
 class RuleRefused(PackBroken):

@@ -164,7 +164,16 @@ class _Reader:
 
     def _read_placeholder(self, syntax: exp.Placeholder) -> tuple[n.Expr, str | None]:
         self._only(syntax, "this")
-        id = str(syntax.this or "")
+        return self._parameter(syntax, str(syntax.this or ""))
+
+    def _read_dot(self, syntax: exp.Dot) -> tuple[n.Expr, str | None]:
+        """`:flood.patrol`: a parameter of another pack."""
+        self._only(syntax, "this", "expression")
+        if not isinstance(syntax.this, exp.Placeholder) or not isinstance(syntax.expression, exp.Identifier):
+            self._refuse(syntax, "a dot is only for :pack.parameter and link.property", _SUBSET)
+        return self._parameter(syntax, f"{syntax.this.this}.{syntax.expression.this}")
+
+    def _parameter(self, syntax: exp.Expr, id: str) -> tuple[n.Expr, str | None]:
         known = self.scope.parameters.get(id)
         if known is None:
             self._refuse(syntax, f'the parameter ":{id}" is not known here', _closest(id, self.scope.parameters))

@@ -1,0 +1,159 @@
+"""The recent readings of one property of one type: newest value per entity, and a bounded memory of arrivals.
+
+Columns, not objects: 20,000 readings are one append. Arrivals are kept in chunks that are merged eight at a time, so
+that what must be written after a batch is about the batch, not the memory (a log-structured merge tree in small).
+
+What is remembered of a series is a function of its arrivals alone, however they were cut into batches: the last CAP
+arrivals that are no older than `horizon` before the newest.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from zhiwan.kernel.judge.world import Instants, Numbers
+
+Slots = npt.NDArray[np.int64]
+CAP = 4_000
+MERGE = 8
+NEVER = -(2**62)
+
+
+class _Body(msgspec.Struct):
+    """One chunk as stored: entity ids once, then three packed columns."""
+
+    level: int
+    ids: list[str]
+    slots: bytes
+    at: bytes
+    values: bytes
+
+
+@dataclass
+class Chunk:
+    """Some arrivals in their order: slot, at (µs), value."""
+
+    number: int
+    level: int
+    frame: pl.DataFrame
+
+
+class Series:
+    """Memory of one group. A slot is an entity's place in the arrays; JudgeState owns the numbering."""
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.head_at: Instants = np.empty(0, dtype=np.int64)
+        self.head_value: Numbers = np.empty(0, dtype=np.float64)
+        self.chunks: list[Chunk] = []
+        self.next_number = 0
+        self.unsaved: set[int] = set()  # chunk numbers not stored yet
+        self.dropped: set[int] = set()  # chunk numbers to remove from the store
+
+    def grow(self, slots: int) -> None:
+        """Room for this many entities."""
+        missing = slots - len(self.head_at)
+        if missing > 0:
+            self.head_at = np.concatenate([self.head_at, np.full(missing, NEVER, dtype=np.int64)])
+            self.head_value = np.concatenate([self.head_value, np.full(missing, np.nan)])
+
+    def append(self, slots: Slots, at: Instants, values: Numbers) -> None:
+        """Readings in the order of their arrival."""
+        if len(slots) == 0:
+            return
+        self._lead(slots, at, values)
+        frame = pl.DataFrame({"slot": slots, "at": at, "value": values})
+        self._add(Chunk(self.next_number, 0, frame))
+        self._merge()
+
+    def _lead(self, slots: Slots, at: Instants, values: Numbers) -> None:
+        order = np.lexsort((at, slots))  # stable: of two arrivals for one instant the later one is last
+        ordered = slots[order]
+        last = np.append(ordered[1:] != ordered[:-1], True)
+        newest = order[last]
+        newer = newest[at[newest] >= self.head_at[slots[newest]]]
+        self.head_at[slots[newer]] = at[newer]
+        self.head_value[slots[newer]] = values[newer]
+
+    def _add(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self.unsaved.add(chunk.number)
+        self.next_number = chunk.number + 1
+
+    def _merge(self) -> None:
+        while len(self.chunks) >= MERGE and len({chunk.level for chunk in self.chunks[-MERGE:]}) == 1:
+            merged = self.chunks[-MERGE:]
+            del self.chunks[-MERGE:]
+            for chunk in merged:
+                if chunk.number in self.unsaved:
+                    self.unsaved.discard(chunk.number)
+                else:
+                    self.dropped.add(chunk.number)
+            frame = self._remembered(pl.concat([chunk.frame for chunk in merged]))
+            # It was last, so a new number keeps the order of arrival.
+            self._add(Chunk(self.next_number, merged[0].level + 1, frame))
+
+    def _remembered(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Without what can never be asked for again."""
+        head = self.head_at[frame["slot"].to_numpy()]
+        at = frame["at"].to_numpy()
+        frame = frame.filter(pl.Series(at >= head - self.horizon))
+        if frame.height <= CAP:
+            return frame
+        rank = pl.int_range(pl.len(), 0, -1).over("slot")
+        newest = pl.Series(frame["at"].to_numpy() == self.head_at[frame["slot"].to_numpy()])
+        return frame.filter((rank <= CAP) | newest)
+
+    def arrivals(self, slots: Slots) -> pl.DataFrame:
+        """What is remembered of these entities, in the order of arrival: slot, at, value."""
+        if not self.chunks or len(slots) == 0:
+            return pl.DataFrame(schema={"slot": pl.Int64(), "at": pl.Int64(), "value": pl.Float64()})
+        wanted = np.zeros(len(self.head_at), dtype=bool)
+        wanted[slots] = True
+        parts = [chunk.frame.filter(pl.Series(wanted[chunk.frame["slot"].to_numpy()])) for chunk in self.chunks]
+        return self._remembered(pl.concat(parts))
+
+    def by_slot(self, slots: Slots) -> dict[int, list[tuple[int, float]]]:
+        """The same as lists of (at, value), for reading one by one."""
+        found: dict[int, list[tuple[int, float]]] = {}
+        for slot, at, value in self.arrivals(slots).iter_rows():
+            found.setdefault(slot, []).append((at, value))
+        return found
+
+    # Storing
+
+    def encode(self, number: int, ids: list[str]) -> bytes:
+        """A chunk as bytes, with entity ids instead of slots."""
+        chunk = next(chunk for chunk in self.chunks if chunk.number == number)
+        slots, places = np.unique(chunk.frame["slot"].to_numpy(), return_inverse=True)
+        body = _Body(
+            chunk.level,
+            [ids[slot] for slot in slots],
+            places.astype("<u4").tobytes(),
+            chunk.frame["at"].to_numpy().astype("<i8").tobytes(),
+            chunk.frame["value"].to_numpy().astype("<f8").tobytes(),
+        )
+        return zlib.compress(msgspec.msgpack.encode(body), 1)
+
+    def decode(self, number: int, body: bytes, slot_of: dict[str, int]) -> None:
+        """Takes a stored chunk back. Chunks must come in the order of their numbers."""
+        stored = msgspec.msgpack.decode(zlib.decompress(body), type=_Body)
+        slots = np.array([slot_of[id] for id in stored.ids], dtype=np.int64)[np.frombuffer(stored.slots, "<u4")]
+        at = np.frombuffer(stored.at, "<i8").astype(np.int64)
+        values = np.frombuffer(stored.values, "<f8").astype(np.float64)
+        self.grow(len(slot_of))
+        self._lead(slots, at, values)
+        self.chunks.append(Chunk(number, stored.level, pl.DataFrame({"slot": slots, "at": at, "value": values})))
+        self.next_number = number + 1
+
+
+def stored_ids(body: bytes) -> list[str]:
+    """The entities a stored chunk speaks of."""
+    return cast(list[str], msgspec.msgpack.decode(zlib.decompress(body), type=_Body).ids)
