@@ -87,5 +87,5 @@ def test_a_wrong_row_of_areas_is_told(place: Path, row: str, said: str) -> None:
 
 def test_a_file_that_nobody_reads_is_told(place: Path) -> None:
     (place / "post.yml").write_text("", "utf-8")
-    with pytest.raises(PackFault, match="post.yml"):
+    with pytest.raises(PackFault, match=r"post\.yml"):
         load_place(place)
