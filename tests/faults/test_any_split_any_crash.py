@@ -1,0 +1,222 @@
+"""Any split into batches and any crash point give the same lake and the same alarms (design §5).
+
+A crash is an exception at a random call of a port, before or after it took effect; what follows is what the worker
+does after any failure: throw the pipeline away and open it anew from what is committed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from memory_store import MemoryStore
+from trial_world import START, brain, reading, subject
+
+from zhiwan.kernel.bus.memory import MemoryBus
+from zhiwan.kernel.facts.observations import IDENTITY
+from zhiwan.kernel.lake import MemoryLake
+from zhiwan.run.worker.brain import Brain
+from zhiwan.run.worker.lake_follower import LakeFollower
+from zhiwan.run.worker.pipeline import NotProcessed, Pipeline
+
+DEVICES = 3
+STREAM = "$MQTT_msgs"
+NOW = START + timedelta(hours=2)
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+@dataclass
+class Dice:
+    """Crashes with a probability at every call of a wrapped port, before or after the call."""
+
+    chance: float
+    random: random.Random
+    crashes: int = 0
+
+    def roll(self) -> None:
+        if self.random.random() < self.chance:
+            self.crashes += 1
+            raise Crash
+
+
+class Fragile:
+    """A port whose named calls may crash."""
+
+    def __init__(self, inner: Any, dice: Dice, *calls: str) -> None:
+        self._inner, self._dice, self._calls = inner, dice, calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in self._calls:
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._dice.roll()
+            result = found(*arguments, **named)
+            self._dice.roll()
+            return result
+
+        return call
+
+
+class FragileBus:
+    def __init__(self, bus: MemoryBus, dice: Dice) -> None:
+        self._bus, self._dice = bus, dice
+
+    def open_reader(self, stream: str) -> Any:
+        return Fragile(self._bus.open_reader(stream), self._dice, "pull", "ack")
+
+
+@dataclass
+class Outcome:
+    """What is left after a run: lake rows and alarm events, without the moment they were written."""
+
+    lake: list[tuple[Any, ...]]
+    events: list[tuple[Any, ...]]
+    set_aside: list[tuple[Any, ...]]
+    crashes: int = field(default=0, compare=False)
+
+
+def run(brain: Brain, messages: list[tuple[str, bytes]], split: Callable[[], int], chance: float, seed: int) -> Outcome:
+    """The whole stream, from storing to the lake, with crashes; ends when everything is through."""
+    dice = Dice(chance, random.Random(seed))
+    bus, store, lake = MemoryBus(clock=lambda: NOW), MemoryStore(), MemoryLake()
+    pending = list(messages)
+    while True:
+        try:
+            follower = LakeFollower(Fragile(lake, dice, "append"))
+            pipeline = Pipeline(
+                bus=FragileBus(bus, dice),
+                store=Fragile(store, dice, "commit"),
+                follower=follower,
+                brain=brain,
+                streams=[STREAM],
+            )
+            while True:
+                for device, payload in pending[:5]:
+                    bus.publish(subject(device), payload)
+                del pending[:5]
+                count = pipeline.step(STREAM, split(), 0, lambda: NOW)
+                if dice.random.random() < 0.4:
+                    follower.flush()
+                if not count and not pending:
+                    break
+            follower.flush()
+            break
+        except Crash:
+            continue
+    return outcome(store, lake, dice.crashes)
+
+
+def outcome(store: MemoryStore, lake: MemoryLake, crashes: int) -> Outcome:
+    rows = everything(lake)
+    doubled = [identity for identity, n in Counter(rows.select(*IDENTITY, "value").rows()).items() if n > 1]
+    assert not doubled
+    events = [
+        (e.id, e.alarm_id, e.kind, e.entity, e.at, e.level, e.value, e.late, e.state, e.opened_at, e.cleared_at)
+        for e in store.events
+    ]
+    assert len({event[0] for event in events}) == len(events)
+    columns = [name for name in rows.columns if name != "recorded_at"]
+    return Outcome(
+        lake=sorted(rows.select(columns).rows(), key=str),
+        events=sorted(events, key=str),
+        set_aside=sorted((s.seq, s.device, s.property, s.code, s.raw) for s in store.set_aside),
+        crashes=crashes,
+    )
+
+
+def everything(lake: MemoryLake) -> pl.DataFrame:
+    """Every row the lake holds of our gauges."""
+    start, end = START - timedelta(days=30), START + timedelta(days=30)
+    return pl.concat([lake.rows(f"g{n}", name, start, end) for n in range(DEVICES) for name in ("level", "depth")])
+
+
+@pytest.fixture(scope="module")
+def trial() -> Brain:
+    return brain(DEVICES)
+
+
+levels = st.sampled_from([1.0, 2.4, 2.6, 3.0, 3.5, 4.9, 5.0, 5.5, 60.0])
+readings = st.builds(
+    lambda device, minute, level: (f"g{device}", reading(minute, level)),
+    st.integers(0, DEVICES - 1),
+    st.integers(0, 40),
+    levels,
+)
+nonsense = st.tuples(
+    st.sampled_from(["g0", "stranger"]),
+    st.sampled_from([b"{", b'{"values": {"level": "high"}}', b'{"values": {"level": 1, "colour": 3}}', b"[]"]),
+)
+streams = st.lists(st.one_of(readings, readings, readings, nonsense), max_size=60)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=streams, seed=st.integers(0, 10_000), sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_any_split_and_any_crash_give_the_same_lake_and_alarms(
+    trial: Brain, messages: list[tuple[str, bytes]], seed: int, sizes: list[int]
+) -> None:
+    chosen = random.Random(seed)
+    whole = run(trial, messages, lambda: 10_000, chance=0.0, seed=seed)
+    broken = run(trial, messages, lambda: chosen.choice(sizes), chance=0.12, seed=seed)
+    assert broken == whole
+
+
+def test_the_property_is_not_empty(trial: Brain) -> None:
+    """A rising and falling river does reach the lake, opens and clears alarms, and crashes do happen."""
+    curve = [1.0, 2.0, 3.2, 3.4, 5.2, 5.4, 4.0, 3.1, 2.2, 1.0]
+    messages = [(f"g{n}", reading(minute, level)) for minute, level in enumerate(curve) for n in range(DEVICES)]
+    sizes = random.Random(5)
+    found = run(trial, messages, lambda: sizes.choice([1, 2, 3, 5]), chance=0.1, seed=5)
+    assert found.crashes > 5
+    assert len(found.lake) == 2 * len(messages)
+    kinds = Counter(event[2] for event in found.events)
+    assert kinds["opened"] == 2 * DEVICES
+    assert kinds["cleared"] == 2 * DEVICES
+    assert kinds["raised"] == DEVICES
+
+
+class Broken:
+    """An intake that fails on one message, as a fault of ours would."""
+
+    def __init__(self, intake: Any) -> None:
+        self._intake = intake
+
+    def take(self, messages: Any, memory: Any, now: datetime) -> Any:
+        if any(b"poison" in message.payload for message in messages):
+            raise ZeroDivisionError("a fault of ours")
+        return self._intake.take(messages, memory, now)
+
+
+def test_a_message_we_fail_on_is_set_aside_and_those_around_it_are_kept(trial: Brain) -> None:
+    broken = Brain(book=trial.book, world=trial.world, intake=Broken(trial.intake))
+    bus, store, lake = MemoryBus(clock=lambda: NOW), MemoryStore(), MemoryLake()
+    for payload in (reading(0, 1.0), b"poison", reading(1, 1.5)):
+        bus.publish(subject("g0"), payload)
+    poison: set[tuple[str, int]] = set()
+    most = 10
+    while bus.open_reader(STREAM).waiting():
+        follower = LakeFollower(lake)
+        pipeline = Pipeline(
+            bus=bus, store=store, follower=follower, brain=broken, streams=[STREAM], poison=frozenset(poison)
+        )
+        try:
+            pipeline.step(STREAM, most, 0, lambda: NOW)
+            follower.flush()
+        except NotProcessed as problem:
+            if len(problem.messages) == 1:
+                poison.add((STREAM, problem.messages[0].seq))
+            most = max(1, len(problem.messages) // 2)
+    assert [(row.seq, row.code) for row in store.set_aside] == [(2, "NOT_PROCESSED")]
+    assert everything(lake).filter(pl.col("property") == "level")["value"].to_list() == [1.0, 1.5]
