@@ -41,7 +41,7 @@ class CityError(Exception):
     def __str__(self) -> str:
         texts = self.as_dict()
         sentences = (f"{texts['code']}: {texts['fact']}", texts["detail"], texts["hint"])
-        return " ".join(text if text.endswith(".") else f"{text}." for text in sentences if text)
+        return " ".join(text if text.endswith((".", "?", "!")) else f"{text}." for text in sentences if text)
 
 
 class _Shown(dict[str, Any]):
