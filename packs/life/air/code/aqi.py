@@ -97,7 +97,8 @@ def _iaqi(value: pl.Expr, points: Sequence[tuple[float, float]], decimals: int) 
     found = pl.lit(None, dtype=pl.Float64)
     if points:
         found = pl.when(units > round(points[-1][0] * scale)).then(points[-1][1])
-    for (low, low_index), (high, high_index) in reversed(list(zip(points, points[1:], strict=False))):
+    segments = list(zip(points[:-1], points[1:], strict=True))  # noqa: RUF007 (itertools is not behind the door)
+    for (low, low_index), (high, high_index) in reversed(segments):
         start, end = round(low * scale), round(high * scale)
         part = (units - start) * int(high_index - low_index)
         index = (part + (end - start - 1)) // (end - start) + int(low_index)  # // of a whole number rounds up so
