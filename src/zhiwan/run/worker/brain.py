@@ -7,11 +7,14 @@ in here, so a change of the registry forgets nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 import polars as pl
 
+from zhiwan.kernel.facts.observations import UTC_US
 from zhiwan.kernel.judge import RuleBook, World
 from zhiwan.kernel.packs.models import EntityType, FieldDecl
 from zhiwan.kernel.packs.packset import PackSet
@@ -50,7 +53,7 @@ def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str) 
     """Put packs and registry together. Entities of undeclared types are left out: nothing can judge them."""
     types = {row["id"]: str(row["type"]) for row in registry.entities if row["type"] in packs.types}
     world = World(
-        entities=entity_frames(packs.types, registry.entities),
+        entities=entity_frames(packs.types, registry.entities, packs.parameters.zone),
         parameters=packs.parameters,
         links=pl.DataFrame(registry.relations, schema=LINKS, orient="row"),
         region=region,
@@ -61,34 +64,39 @@ def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str) 
     return Brain(book=book, world=world, intake=Intake(packs, devices))
 
 
-def entity_frames(types: Mapping[str, EntityType], rows: Iterable[Mapping[str, Any]]) -> dict[str, pl.DataFrame]:
+def entity_frames(
+    types: Mapping[str, EntityType], rows: Iterable[Mapping[str, Any]], zone: tzinfo
+) -> dict[str, pl.DataFrame]:
     """One frame for each declared type, with a column for each declared field; a wrong value is missing."""
     by_type: dict[str, list[Mapping[str, Any]]] = {name: [] for name in types}
     for row in rows:
         if row["type"] in by_type:
             by_type[row["type"]].append(row)
-    return {name: _frame(types[name], found) for name, found in by_type.items()}
+    return {name: _frame(types[name], found, zone) for name, found in by_type.items()}
 
 
-def _frame(declared: EntityType, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+def _frame(declared: EntityType, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> pl.DataFrame:
     schema = {**BASE, **{name: _column(field) for name, field in declared.fields.items()}}
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in BASE}
     for name, field in declared.fields.items():
-        columns[name] = [_value(field, (row["fields"] or {}).get(name)) for row in rows]
+        columns[name] = [_value(field, (row["fields"] or {}).get(name), zone) for row in rows]
     return pl.DataFrame(columns, schema=schema, strict=False)
 
 
 def _column(field: FieldDecl) -> pl.DataType:
-    if field.type == "number":
-        return pl.Float64()
-    return pl.Boolean() if field.type == "boolean" else pl.String()
+    return {"number": pl.Float64(), "boolean": pl.Boolean(), "date": UTC_US}.get(field.type, pl.String())
 
 
-def _value(field: FieldDecl, value: Any) -> Any:
+def _value(field: FieldDecl, value: Any, zone: tzinfo) -> Any:
     if value is None:
         return None
     if field.type == "number":
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     if field.type == "boolean":
         return value if isinstance(value, bool) else None
+    if field.type == "date":
+        # A day is its first moment in the place's own time, as in expressions.
+        with suppress(ValueError, TypeError):
+            return datetime.combine(date.fromisoformat(value), time(), zone).astimezone(UTC)
+        return None
     return str(value)

@@ -22,7 +22,8 @@ APPEND_SECONDS = 1.0
 ROLL_UP_SECONDS = 60.0
 VACUUM_SECONDS = 6 * 3600.0
 COMPACT_COMMITS = 100
-MOST_ROWS = 3_000_000
+#: Below what intake remembers by itself (kernel/sense/memory.py): older duplicates are looked for in the lake.
+MOST_ROWS = 500_000
 RETRY_SECONDS = 3.0
 
 

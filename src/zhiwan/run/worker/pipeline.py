@@ -117,6 +117,8 @@ class Pipeline:
         self.judging = JudgeState.load(remembered.judge_rows)
         self.memory = IntakeMemory.load(remembered.intake_rows)
         for parcel in remembered.parcels:
+            # The lake may not have these yet, so intake could not find them there as already seen.
+            self.memory.recall(parcel.frame)
             follower.add(parcel)
         self._cursors = dict(remembered.cursors)
         self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream) for stream in streams}
