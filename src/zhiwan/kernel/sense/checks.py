@@ -1,0 +1,150 @@
+"""Quality flags and duplicates, whole batches at a time.
+
+Everything here is a function of the readings in the order of the stream: any split into batches gives the same rows
+and flags, because whatever one reading needs to know of those before it lies in IntakeMemory or in the lake.
+
+- duplicate: same identity and same value as accepted last for it; dropped. Another value: CORRECTION.
+- RANGE: outside the declared range. SKEW: the device's time and the receipt differ by more than declared.
+- LATE: older than the newest accepted before it. The two flags below look at readings that are not late.
+- GAP: more than three cadences after the newest before it. FROZEN: the run of equal values lasts longer than declared.
+- recorded_at is the time of receipt, never earlier than that of any reading before it; of readings of one identity in
+  one message each later one is a microsecond later, so that the latest recorded is the last that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, UTC_US, Quality
+from zhiwan.kernel.sense.memory import NEVER, Floats, IntakeMemory, Ints
+
+#: Asks the lake for the winning rows of identities (entity, property, observed_at, source).
+Seen = Callable[[pl.DataFrame], pl.DataFrame]
+
+_IDENTITY = ["slot", "at", "source"]
+CADENCES = 3
+
+#: What `check` takes: one row per value in stream order; limits are those of the property, null where undeclared.
+POINT_SCHEMA: dict[str, pl.DataType] = {
+    "entity": pl.String(),
+    "property": pl.String(),
+    "source": pl.String(),
+    "seq": pl.Int64(),
+    "at": pl.Int64(),  # µs
+    "received": pl.Int64(),  # µs
+    "value": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "cadence": pl.Int64(),  # µs, and so the next two
+    "frozen": pl.Int64(),
+    "skew": pl.Int64(),
+}
+
+
+def check(points: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> tuple[pl.DataFrame, int]:
+    """Observations with their flags, and the number of duplicates dropped."""
+    if points.is_empty():
+        return pl.DataFrame(schema=OBSERVATION_SCHEMA), 0
+    slots = memory.slots(points)
+    received = np.maximum(np.maximum.accumulate(points["received"].to_numpy()), memory.clock)
+    memory.clock = int(received[-1])
+    rows = points.with_columns(
+        pl.Series("slot", slots, dtype=pl.Int64),
+        pl.Series("recorded", received, dtype=pl.Int64),
+        pl.Series("newest", memory.newest[slots], dtype=pl.Int64),
+        correction=pl.lit(False),
+    )
+    rows = _without_duplicates(rows, memory, seen)
+    dropped = points.height - rows.height
+    if rows.is_empty():
+        return pl.DataFrame(schema=OBSERVATION_SCHEMA), dropped
+    rows = _with_runs(rows, memory)
+    memory.remember(rows.rename({"value": "prior"}))
+    return rows.select(_observation_columns()), dropped
+
+
+def _without_duplicates(rows: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> pl.DataFrame:
+    old = rows["at"] <= rows["newest"]
+    twice = rows.select(_IDENTITY).is_duplicated()
+    if not (old | twice).any():
+        return rows
+    # Readings newer than all before them cannot have been accepted before: only the others are looked up.
+    priors = _priors(rows.filter(old), memory, seen)
+    before = pl.col("value").shift(1).over(_IDENTITY)
+    return (
+        rows.join(priors, on=_IDENTITY, how="left", maintain_order="left")
+        .with_columns(before=pl.coalesce(before, pl.col("prior")))
+        .filter(pl.col("before").is_null() | (pl.col("before") != pl.col("value")))
+        .with_columns(
+            correction=pl.col("before").is_not_null(),
+            recorded=pl.col("recorded") + pl.int_range(pl.len()).over(*_IDENTITY, "seq"),
+        )
+        .drop("before", "prior")
+    )
+
+
+def _priors(old: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> pl.DataFrame:
+    """The value accepted last for each identity: from memory, else from the lake."""
+    known = memory.recalled(old)
+    if seen is None or old.is_empty():
+        return known
+    asked = old.join(known, on=_IDENTITY, how="anti").unique(_IDENTITY, maintain_order=True)
+    if asked.is_empty():
+        return known
+    names = asked.select("entity", "property", "source", "slot", "at")
+    answered = seen(names.select("entity", "property", pl.col("at").cast(UTC_US).alias("observed_at"), "source"))
+    kept = answered.filter(pl.col("value").is_not_null()).select(
+        "entity", "property", "source", pl.col("observed_at").dt.epoch("us").alias("at"), pl.col("value").alias("prior")
+    )
+    found = names.join(kept, on=["entity", "property", "source", "at"]).select(*_IDENTITY, "prior")
+    return pl.concat([known, found.select(known.columns)])
+
+
+def _with_runs(rows: pl.DataFrame, memory: IntakeMemory) -> pl.DataFrame:
+    """Add `before` (newest time before each row), `late` and `since` (start of its run of equal values)."""
+    earlier = pl.col("at").cum_max().shift(1).over("slot")
+    rows = rows.with_row_index("row").with_columns(before=pl.max_horizontal(earlier, "newest"))
+    rows = rows.with_columns(late=pl.col("at") < pl.col("before"))
+    on_time = rows.filter(~pl.col("late")).select("row", "slot", "at", "value")
+    its_slots = on_time["slot"].to_numpy()
+    last_value = pl.Series("last_value", memory.value[its_slots])
+    last_since = pl.Series("last_since", memory.since[its_slots], dtype=pl.Int64)
+    on_time = (
+        on_time.with_columns(last_value, last_since)
+        .with_columns(previous=pl.coalesce(pl.col("value").shift(1).over("slot"), pl.col("last_value").fill_nan(None)))
+        .with_columns(starts=pl.col("previous").is_null() | (pl.col("previous") != pl.col("value")))
+        .with_columns(run=pl.col("starts").cum_sum().over("slot"))
+        .with_columns(begun=pl.col("at").first().over("slot", "run"))
+        .with_columns(since=pl.when(pl.col("run") == 0).then("last_since").otherwise("begun"))
+    )
+    ends = on_time.group_by("slot", maintain_order=True).agg(pl.col("at", "value", "since").last())
+    newest: Ints = ends["at"].to_numpy()
+    value: Floats = ends["value"].to_numpy()
+    memory.update(ends["slot"].to_numpy(), newest, value, ends["since"].to_numpy())
+    return rows.join(on_time.select("row", "since"), on="row", how="left", maintain_order="left")
+
+
+def _observation_columns() -> list[pl.Expr]:
+    at, value = pl.col("at"), pl.col("value")
+    on_time = ~pl.col("late")
+    flags = {
+        Quality.RANGE: (value < pl.col("low")) | (value > pl.col("high")),
+        Quality.FROZEN: on_time & (at - pl.col("since") > pl.col("frozen")),
+        # A first value ever has nothing before it (NEVER) and so no gap.
+        Quality.GAP: on_time & (pl.col("before") != NEVER) & (at - pl.col("before") > CADENCES * pl.col("cadence")),
+        Quality.SKEW: (at - pl.col("received")).abs() > pl.col("skew"),
+        Quality.LATE: pl.col("late"),
+        Quality.CORRECTION: pl.col("correction"),
+    }
+    quality = pl.sum_horizontal(
+        pl.when(test.fill_null(False)).then(int(flag)).otherwise(0) for flag, test in flags.items()
+    )
+    named = {
+        "observed_at": at.cast(UTC_US),
+        "recorded_at": pl.col("recorded").cast(UTC_US),
+        "quality": quality,
+    }
+    return [named.get(name, pl.col(name)).cast(dtype).alias(name) for name, dtype in OBSERVATION_SCHEMA.items()]

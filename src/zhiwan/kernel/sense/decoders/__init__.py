@@ -1,0 +1,1 @@
+"""One module per format. Each turns bytes into readings and problems, knows nothing of devices, and guesses nothing."""
