@@ -79,11 +79,14 @@ def use_link(*, token: str, address: str, at: datetime | None = None) -> User:
     now = at or timezone.now()
     if not is_loopback(address):
         raise LinkRefused()
-    # One statement: of two requests at the same moment only one gets the row.
-    used = SignInLink.objects.filter(token_hash=digest(token), used_at=None, expires_at__gt=now)
-    if used.filter(user__is_active=True).update(used_at=now) != 1:
+    # The lock looks at the row again after waiting: of two requests at the same moment only one gets it.
+    good = SignInLink.objects.filter(token_hash=digest(token), used_at=None, expires_at__gt=now)
+    link = good.select_for_update().first()
+    if link is None or not link.user.is_active:
         raise LinkRefused()
-    return SignInLink.objects.select_related("user").get(token_hash=digest(token)).user
+    link.used_at = now
+    link.save(update_fields=["used_at"])
+    return link.user
 
 
 def is_loopback(address: str) -> bool:
