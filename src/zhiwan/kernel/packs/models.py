@@ -62,11 +62,11 @@ class Text(Declared):
 # pack.yml
 class PackManifest(Declared):
     id: Annotated[str, Field(pattern=r"^[a-z]+\.[a-z][a-z0-9_]*$")]  # life.air: part and folder
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]  # stands on every alarm that its rules open
     title: Text
-    summary: Text
+    summary: Text  # two or three sentences for the list of packs
     owner: Text  # the line of duty that answers for it
-    mission: list[str]
+    mission: list[str]  # rows it makes work: C6, D17.6
     abilities: list[Literal["see", "verify", "diagnose", "predict", "learn", "decide", "talk"]]
     needs: list[str] = []  # ids of packs whose types it reads
     emits: list[Reference] = []  # kinds of case and warning it may raise
@@ -84,10 +84,10 @@ class FieldDecl(Declared):
     title: Text
     type: Literal["number", "text", "boolean", "choice", "date"] = "number"
     unit: str | None = None  # UCUM code; required for numbers ("1" when dimensionless)
-    grade: Grade = 1
+    grade: Grade = 1  # 1 public … 5; personal fields at least 3
     kind: Literal["id_number", "name", "phone", "address", "bank_card", "plate", "email", "birth_date"] | None = None
     choices: list[Choice] = []
-    required: bool = False
+    required: bool = False  # an import without it is refused
 
 
 class PropertyDecl(Declared):
@@ -95,7 +95,7 @@ class PropertyDecl(Declared):
 
     title: Text
     unit: str  # UCUM code: m, mm, ug/m3, mg/m3, Cel, %, 1 …
-    grade: Grade = 1
+    grade: Grade = 1  # 1 public … 5; personal fields at least 3
     range: tuple[float, float] | None = None  # physically possible; outside: kept, flagged RANGE, not judged
     cadence: Duration | None = None  # expected interval between readings
     frozen_after: Duration | None = None  # the same value for so long is a fault
@@ -198,7 +198,7 @@ class Derive(Declared):
     code: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]  # module in code/ : function
     parameters: list[Reference] = []
     window: Duration = timedelta(0)  # 0: the inputs of the same instant; else all inputs within the span before it
-    version: int = 1
+    version: int = 1  # raise it when the same readings give another result
 
 
 # indicators.yml
