@@ -22,7 +22,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import ApiToken, Holding, Post, SignInLink, User
+from zhiwan.city.people.models import ApiToken, AuditRecord, Holding, Post, SignInLink, User
 from zhiwan.kernel.facts.errors import InputRefused
 
 
@@ -128,7 +128,7 @@ def record_sign_out(*, user: User, address: str | None, at: datetime | None = No
 
 
 def _record_of_account(action: str, user: User, address: str | None, how: str, at: datetime | None) -> None:
-    audit.AuditRecord.objects.create(
+    AuditRecord.objects.create(
         at=at or timezone.now(),
         user=user,
         actor=str(user),

@@ -20,6 +20,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "people.manage": frozenset({SYSTEM, "duty_chief"}),
     "registry.load": frozenset({SYSTEM}),
     "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
+    "observation.send": DESK | {"integrator"},
     "alarm.acknowledge": DESK,
     "alarm.recompute": DESK,
     "set_aside.fix": DESK | {"data_steward"},

@@ -8,6 +8,7 @@ or both. Each job finds out by itself what is missing, so that it may run twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from procrastinate.contrib.django import app
 
@@ -42,7 +43,7 @@ def follow_warnings() -> None:
     defer(FOLLOW_WARNINGS)
 
 
-def defer(task: str, **arguments: object) -> None:
+def defer(task: str, **arguments: Any) -> None:
     """Put a job into the queue in the current transaction. Tasks are known by name: watch need not know who answers."""
     app.configure_task(task, queue=QUEUE).defer(**arguments)
 

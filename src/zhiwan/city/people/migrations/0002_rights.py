@@ -61,6 +61,6 @@ class Migration(migrations.Migration):
             ]
         ),
         migrations.RunSQL(
-            AUDIT_IS_APPEND_ONLY, ["DROP FUNCTION people_audit_is_append_only CASCADE"]
+            tuple(AUDIT_IS_APPEND_ONLY), ["DROP FUNCTION people_audit_is_append_only CASCADE"]
         ),
     ]

@@ -45,7 +45,7 @@ def seen() -> list[str]:
 def role() -> tuple[str, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, coalesce(current_setting('zhiwan.towns', true), '')")
-        return tuple(cursor.fetchone())  # type: ignore[return-value]
+        return tuple(cursor.fetchone())
 
 
 def test_each_post_sees_the_rows_of_its_towns(posts: dict[str, Post]) -> None:

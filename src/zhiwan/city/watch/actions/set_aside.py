@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people import audit, guard
-from zhiwan.city.registry.models import Device, Entity
+from zhiwan.city.registry.models import Device
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.models import SetAside
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.sense import DeviceInfo, Intake, decode_http_rows
 
 #: Where corrected readings enter the stream; the subject tells them from what integrators send.
 SUBJECT = "intake.corrected"
@@ -65,13 +66,12 @@ def fix_set_aside(
     now = at or timezone.now()
     row = _open_row(set_aside_id)
     actor = guard.require("set_aside.fix", town=row.town)
-    name = property or row.property
-    moment = observed_at or row.observed_at or row.received_at
-    device = _device(row)
-    _check_property(device.entity, name)
-    reading: dict[str, Any] = {"value": value} if unit is None else {"value": value, "unit": unit}
-    sent = {"device": device.id, "at": moment.isoformat(), "values": {name: reading}}
-    seq = the_bus().publish(SUBJECT, orjson.dumps(sent) + b"\n")
+    sent: dict[str, Any] = {
+        "device": row.device,
+        "at": (observed_at or row.observed_at or row.received_at).isoformat(),
+        "values": {property or row.property: value if unit is None else {"value": value, "unit": unit}},
+    }
+    seq = the_bus().publish(SUBJECT, _checked(sent, now))
     row.state, row.fixed, row.note = "fixed", sent | {"seq": seq}, note
     row.fixed_by, row.fixed_at = actor.post, now
     row.save(update_fields=["state", "fixed", "fixed_by", "fixed_at", "note"])
@@ -104,19 +104,18 @@ def _open_row(id: int) -> SetAside:
     return row
 
 
-def _device(row: SetAside) -> Device:
-    device = Device.objects.select_related("entity").filter(id=row.device).first()
-    if device is None:
-        raise CorrectionRefused(
-            problem=f'The device "{row.device}" is not registered.', advice="Register it first, or drop the value."
+def _checked(reading: dict[str, Any], now: datetime) -> bytes:
+    """The reading as the stream takes it. The door's own check refuses here what it would refuse again there."""
+    devices = {
+        id: DeviceInfo(entity, type_)
+        for id, entity, type_ in Device.objects.filter(id=reading["device"]).values_list(
+            "id", "entity_id", "entity__type"
         )
-    return device
-
-
-def _check_property(entity: Entity, name: str) -> None:
-    kind = packs().types.get(entity.type)
-    known = [id for id, one in kind.properties.items() if not one.derived] if kind else []
-    if name not in known:
-        raise CorrectionRefused(
-            problem=f'{entity.type} has no measured property "{name}".', advice=f"Choose one of: {', '.join(known)}."
-        )
+    }
+    found = decode_http_rows(
+        orjson.dumps([reading]), "application/json", intake=Intake(packs(), devices), received_at=now
+    )
+    if found.refused:
+        (refused, *_) = found.refused
+        raise CorrectionRefused(problem=refused.reason_en, advice=refused.hint_en)
+    return found.messages[0]

@@ -17,6 +17,7 @@ from zhiwan.city.registry.queries import area_title
 from zhiwan.city.watch.models import Alarm, AlarmState, IndicatorNow, LatestValue, SetAside, Warning, WarningState
 from zhiwan.city.watch.queries.words import shown_value
 from zhiwan.kernel.facts.observations import Quality
+from zhiwan.kernel.lake import Aggregate
 from zhiwan.kernel.packs.models import Band, Indicator, Layer, PropertyDecl, Text
 
 #: A value older than this many cadences is shown as stale; without a cadence, older than a day.
@@ -287,7 +288,7 @@ def history(
     start: datetime,
     end: datetime,
     every: timedelta | None = None,
-    aggregate: str = "mean",
+    aggregate: Aggregate = "mean",
 ) -> list[tuple[datetime, float, int | None]]:
     """Values of a property from the lake, late corrections applied; [] when the post may not see the entity.
 

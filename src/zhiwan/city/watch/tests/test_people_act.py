@@ -176,7 +176,7 @@ def test_a_corrected_value_goes_through_the_stream_again(bus: MemoryBus) -> None
     (message,) = bus.open_reader("INTAKE").pull(10, 0)
     sent = orjson.loads(message.payload)
     assert message.subject == "intake.corrected"
-    assert sent == {"device": "gauge-e", "at": AT.isoformat(), "values": {"level": {"value": 3.4}}}
+    assert sent == {"device": "gauge-e", "at": AT.timestamp() * 1000, "values": {"level": 3.4}}
     with acting(post("desk")):
         row = queries.set_aside(state="fixed").rows[0]
     assert (row.state, row.note) == ("fixed", "typed wrong")
@@ -184,11 +184,22 @@ def test_a_corrected_value_goes_through_the_stream_again(bus: MemoryBus) -> None
         as_post("desk", actions.fix_set_aside, set_aside_id=id, value=3.4, at=AT)
 
 
-def test_a_correction_that_would_be_refused_again_is_not_sent(bus: MemoryBus) -> None:
+@pytest.mark.parametrize(
+    "correction",
+    [{"property": "depth"}, {"unit": "kg"}, {"observed_at": AT - timedelta(days=8)}, {"value": float("inf")}],
+)
+def test_a_correction_that_would_be_refused_again_is_not_sent(bus: MemoryBus, correction: dict[str, Any]) -> None:
     id = refused()
-    with pytest.raises(CorrectionRefused, match="no measured property"):
-        as_post("desk", actions.fix_set_aside, set_aside_id=id, value=1, property="depth", at=AT)
+    with pytest.raises(CorrectionRefused):
+        as_post("desk", actions.fix_set_aside, set_aside_id=id, at=AT, **({"value": 1.0} | correction))
     assert bus.open_reader("INTAKE").pull(10, 0) == []
+
+
+def test_a_value_of_an_unknown_device_can_only_be_dropped(bus: MemoryBus) -> None:
+    id = refused(device="nobody")
+    with pytest.raises(CorrectionRefused):
+        as_post("desk", actions.fix_set_aside, set_aside_id=id, value=1.0, at=AT)
+    as_post("desk", actions.drop_set_aside, set_aside_id=id, note="not ours", at=AT)
 
 
 def test_without_the_bus_the_row_stays_open() -> None:

@@ -42,7 +42,8 @@ class Refused:
 
 
 def commit(**batch: Any) -> pipeline.Changes:
-    return pipeline.commit_batch(**({"stream": "INTAKE", "created": "c1", "seq": 10, "now": NOW} | batch))
+    facts: dict[str, Any] = {"stream": "INTAKE", "created": "c1", "seq": 10, "now": NOW}
+    return pipeline.commit_batch(**(facts | batch))
 
 
 def all_of(model: Any) -> list[Any]:
