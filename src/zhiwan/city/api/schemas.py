@@ -195,15 +195,21 @@ class CaseOut(Schema):
 
 
 class RefusedRow(Schema):
+    """A row, or with `property` one value of it, that was not taken. `row` counts from 0."""
+
     row: int
+    device: str
+    property: str
     code: str
     reason: TextOut
     hint: TextOut
+    row_taken: bool
 
 
 class ObservationsOut(Schema):
-    """`accepted` rows are stored in the stream; each refused one says why."""
+    """Rows read, rows accepted (stored in the stream), values in them, and the reason for each refusal."""
 
+    rows: int
     accepted: int
-    refused: int
-    rows: list[RefusedRow]
+    values: int
+    refused: list[RefusedRow]
