@@ -120,6 +120,8 @@ def _readings(replay: Replay) -> Iterator[Reading]:
 
 def _batch(packs: PackSet, replay: Replay, arrived: list[Reading], sequence: int) -> pl.DataFrame:
     types = {entity.id: packs.type(entity.type) for entity in (replay.entity, *replay.others)}
+    # What one entity observed at one moment comes as one message, as a station sends it.
+    messages = list(dict.fromkeys((one.entity, one.observed_at, one.arrived_at) for one in arrived))
     rows = [
         {
             "entity": one.entity,
@@ -129,9 +131,9 @@ def _batch(packs: PackSet, replay: Replay, arrived: list[Reading], sequence: int
             "source": "replay",
             "recorded_at": one.arrived_at,
             "quality": _quality(types[one.entity], one),
-            "seq": sequence + number + 1,
+            "seq": sequence + messages.index((one.entity, one.observed_at, one.arrived_at)) + 1,
         }
-        for number, one in enumerate(arrived)
+        for one in arrived
     ]
     return pl.DataFrame(rows, schema=OBSERVATION_SCHEMA)
 

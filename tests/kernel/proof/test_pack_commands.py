@@ -1,0 +1,53 @@
+"""`zhiwan pack` as an author meets it: words, exit codes, no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from zhiwan.run.pack_commands import packs_app
+
+
+def zhiwan_pack(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(packs_app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    code, said = zhiwan_pack("new", "life/noise", "--root", tmp_path)
+    assert (code, "zhiwan pack check" in said) == (0, True)
+    return tmp_path / "life" / "noise"
+
+
+def test_a_new_pack_passes_check_and_replay(folder: Path) -> None:
+    code, said = zhiwan_pack("check", folder)
+    assert (code, "1 checked, 0 wrong" in said) == (0, True), said
+    code, said = zhiwan_pack("replay", folder, "-v")
+    assert (code, "8 replayed, 0 wrong" in said) == (0, True), said
+
+
+def test_a_mistake_is_told_and_fails_the_build(folder: Path) -> None:
+    rules = folder / "rules.yml"
+    rules.write_text(rules.read_text("utf-8").replace("value > :limit\n", "valeu > :limit\n"), "utf-8")
+    code, said = zhiwan_pack("check", folder)
+    assert code == 1
+    assert "PACK-030 rules.yml:11 rules[above_limit].when" in said
+    assert 'Did you mean "value"?' in said
+    code, said = zhiwan_pack("replay", folder)
+    assert (code, "JUDGE-001" in said) == (1, True)
+
+
+def test_an_expectation_that_does_not_hold_fails_the_build(folder: Path) -> None:
+    replays = folder / "tests" / "above_limit.yml"
+    replays.write_text(replays.read_text("utf-8").replace("level: serious", "level: attention"), "utf-8")
+    code, said = zhiwan_pack("replay", folder, "--rule", "above_limit")
+    assert (code, "4 replayed, 1 wrong" in said) == (1, True)
+    assert "at +15min: the level is serious, expected attention" in said
+
+
+def test_a_pack_is_never_overwritten(folder: Path) -> None:
+    code, said = zhiwan_pack("new", "life/noise", "--root", folder.parent.parent)
+    assert (code, "exists already" in said) == (1, True)
