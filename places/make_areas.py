@@ -177,7 +177,7 @@ def _write_waters(rows: list[dict[str, str]], plane: Plane, outline: BaseGeometr
     """Sketched courses as thin polygons: zones that cross areas."""
     out = [
         "# 示意水系 / sketched waters: drawn by places/make_areas.py from sources/waters.csv; not surveyed courses.",
-        "# The simulator puts river devices along zones whose id begins with river-.",
+        "# The simulator puts devices along zones whose id begins with river- or coast-.",
     ]
     for row in rows:
         course = [tuple(float(part) for part in pair.split()) for pair in row["course"].split(";")]
