@@ -3,7 +3,7 @@
     browser ── GET /stream?ticket=…&values=… ──▶ live ◀── core subject live.changes ── worker, web
 
 A ticket (zhiwan.city.portal.tickets) says whose stream it is and which towns may flow in it; no database is asked.
-Hints are kept nowhere: a page that was away, or too slow for its bounded queue, is told to fetch anew (`reload`). Beats let
+Hints are kept nowhere: a page that was away, or too slow for its queue, is told to fetch anew (`reload`). Beats let
 a page notice that the stream died, and say whether the bus behind it lives.
 
 Hint: {"kind": "value"|"alarm"|"case"|…, "town": …, "space": "live", …}; a message carries one hint or a list of them.
@@ -42,6 +42,8 @@ QUEUE_LENGTH = 64  # messages a page may lag behind before it is told to fetch a
 MOST_STREAMS = 5000
 MOST_ENTITIES = 200  # ids one page may ask values of
 Hint = dict[str, Any]
+#: Figures of the whole district that every desk may see: they carry no town and no fact about one.
+FOR_ALL = frozenset({"indicator", "set_aside", "warning", "response"})
 RELOAD = b"event: reload\ndata: {}\n\n"
 
 
@@ -59,7 +61,9 @@ class Listener:
         return self.ticket.towns, self.ticket.space, self.values
 
     def wants(self, hint: Hint) -> bool:
-        if not self.ticket.admits(str(hint.get("town") or ""), str(hint.get("space") or "live")):
+        town, space = str(hint.get("town") or ""), str(hint.get("space") or "live")
+        for_all = not town and space == self.ticket.space and hint.get("kind") in FOR_ALL
+        if not for_all and not self.ticket.admits(town, space):
             return False
         return hint.get("kind") != "value" or self.values is None or hint.get("entity") in self.values
 

@@ -1,5 +1,64 @@
 """Addresses of the pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from zhiwan.city.portal.views import (
+    alarms,
+    cases,
+    data,
+    entities,
+    indicators,
+    live,
+    map,
+    platform,
+    responses,
+    search,
+    sign_in,
+    warnings,
+)
+
+app_name = "portal"
+urlpatterns = [
+    path("", map.command_map, name="map"),
+    path("map/areas.json", map.areas, name="map_areas"),
+    path("map/state.json", map.state, name="map_state"),
+    path("map/side", map.side, name="map_side"),
+    path("map/things/<str:id>", map.thing_card, name="map_card"),
+    path("map/areas/<str:code>", map.area_card, name="map_area_card"),
+    path("map/base.pmtiles", map.base_map_file, name="base_map_file"),
+    path("menu", live.menu, name="menu"),
+    path("live/ticket", live.ticket, name="live_ticket"),
+    path("search", search.search, name="search"),
+    path("alarms", alarms.listing, name="alarms"),
+    path("alarms/<str:id>", alarms.detail, name="alarm"),
+    path("alarms/<str:id>/acknowledge", alarms.acknowledge, name="alarm_acknowledge"),
+    path("alarms/<str:id>/recompute", alarms.recompute, name="alarm_recompute"),
+    path("warnings", warnings.listing, name="warnings"),
+    path("warnings/new", warnings.new, name="warning_new"),
+    path("warnings/<int:id>", warnings.detail, name="warning"),
+    path("warnings/<int:id>/<str:step>", warnings.move, name="warning_move"),
+    path("responses", responses.listing, name="responses"),
+    path("responses/start", responses.start, name="response_start"),
+    path("responses/<int:id>", responses.detail, name="response"),
+    path("responses/<int:id>/end", responses.end, name="response_end"),
+    path("tasks/<int:id>/<str:step>", responses.task, name="task_move"),
+    path("cases", cases.listing, name="cases"),
+    path("cases/<int:id>", cases.detail, name="case"),
+    path("cases/<int:id>/<str:step>", cases.move, name="case_move"),
+    path("entities", entities.listing, name="entities"),
+    path("entities/<str:id>", entities.detail, name="entity"),
+    path("indicators", indicators.board, name="indicators"),
+    path("indicators/<str:id>", indicators.detail, name="indicator"),
+    path("data/set-aside", data.set_aside, name="set_aside"),
+    path("data/set-aside/<int:id>/<str:step>", data.move, name="set_aside_move"),
+    path("data/quality", data.quality, name="quality"),
+    path("rules", platform.rules, name="rules"),
+    path("rules/<str:id>", platform.rule, name="rule"),
+    path("health", platform.health, name="health"),
+    path("in", sign_in.sign_in, name="sign_in"),
+    path("in/<str:token>", sign_in.use_link, name="use_link"),
+    path("out", sign_in.sign_out, name="sign_out"),
+    path("post", sign_in.choose_post, name="post"),
+    path("language", sign_in.choose_language, name="language"),
+    path("theme", sign_in.choose_theme, name="theme"),
+]

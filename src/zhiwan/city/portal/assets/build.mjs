@@ -49,14 +49,18 @@ async function* files(folder, endings) {
 }
 
 // Icon names: {% icon "bell" %} in templates, icon="bell" in Python, `icon: bell` in packs.
-const USES = [/\{%\s*icon\s+["']([a-z0-9-]+)["']/g, /\bicon=["']([a-z0-9-]+)["']/g, /^\s*(?:- \{.*)?icon:\s*["']?([a-z0-9-]+)/gm];
+const USES = {
+  ".html": [/\{%\s*icon\s+["']([a-z0-9-]+)["']/g],
+  ".py": [/\bicon=["']([a-z0-9-]+)["']/g],
+  ".yml": [/\bicon:\s*["']?([a-z0-9-]+)/g],
+};
 
 async function sprite(folders) {
   const names = new Set(["map-pin"]);
   for (const folder of folders) {
-    for await (const file of files(folder, [".html", ".py", ".yml"])) {
+    for await (const file of files(folder, Object.keys(USES))) {
       const text = await readFile(file, "utf8");
-      for (const use of USES) for (const match of text.matchAll(use)) names.add(match[1]);
+      for (const use of USES[path.extname(file)]) for (const match of text.matchAll(use)) names.add(match[1]);
     }
   }
   const symbols = [];

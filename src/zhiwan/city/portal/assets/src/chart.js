@@ -36,7 +36,7 @@ function draw(element) {
   const source = element.querySelector("script[type='application/json']");
   if (!source) return;
   const holder = element.querySelector(".chart-canvas");
-  const { unit = "", decimals = 2, shift = 0, option } = JSON.parse(source.textContent);
+  const { unit = "", decimals = 2, shift = 0, choices = [], option } = JSON.parse(source.textContent);
   const styles = getComputedStyle(document.documentElement);
   const chart = charts.get(element)?.chart ?? init(holder, null, { renderer: "svg" });
   const painted = paint(option, styles);
@@ -46,10 +46,15 @@ function draw(element) {
     backgroundColor: styles.getPropertyValue("--zw-surface").trim(),
     borderColor: styles.getPropertyValue("--zw-line").trim(),
     textStyle: { color: styles.getPropertyValue("--zw-ink").trim(), fontSize: 12 },
-    valueFormatter: (value) => (value === null || value === undefined || Number.isNaN(value) ? "–" : `${Number(value).toFixed(decimals)} ${unit}`),
+    valueFormatter: (value) => {
+      if (value === null || value === undefined || Number.isNaN(value)) return "–";
+      return choices[value] ?? `${Number(value).toFixed(decimals)} ${unit}`;
+    },
     ...painted.tooltip,
   };
   painted.animation = false;
+  // A function cannot travel as JSON: labels of choices are put in here.
+  if (choices.length) painted.yAxis.axisLabel.formatter = (value) => choices[value] ?? "";
   chart.setOption(painted, true);
   charts.set(element, { chart, shift });
 }
@@ -74,7 +79,7 @@ function append(changes) {
     const data = series[0].data ?? [];
     const last = data.length ? data[data.length - 1][0] : 0;
     for (const hint of news) {
-      const at = Date.parse(hint.at) + shift;
+      const at = hint.at + shift;
       if (at > last) data.push([at, hint.value]); // older ones appear with the next full load
     }
     chart.setOption({ series: [{ data: data.slice(-LIVE_POINTS) }] });

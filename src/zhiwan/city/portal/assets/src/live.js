@@ -2,7 +2,7 @@
 //
 // Server events: `changes` (a list of hints), `beat` (still alive), `reload` (this page was too slow; fetch anew).
 // Effects on the page:
-//   [data-live-value="entity:property"]   text becomes the value (data-decimals)
+//   [data-live-value="entity:property"]   text becomes the value (data-decimals, data-choices="关|开")
 //   time[data-live-at="entity:property"]  takes the time of the reading
 //   [data-live-region="alarm case"]       is fetched again by htmx (hx-trigger="refresh") when such a thing changed
 // Modules (map, chart) listen to the document event `live:changes`, detail = the list.
@@ -11,7 +11,8 @@ import { refreshAge } from "./ages.js";
 import { text } from "./texts.js";
 
 const QUIET = 25_000; // beats come every 10 s; so long without one means the stream is dead
-const REGION_PAUSE = 500;
+const REGION_PAUSE = 300;
+const REGION_REST = 2000; // a storm of changes must not become a storm of requests
 const pending = new Map();
 
 function setState(state) {
@@ -21,9 +22,9 @@ function setState(state) {
   lamp.querySelector("span").textContent = text(state);
 }
 
-export function formatValue(value, decimals) {
+export function formatValue(value, decimals, choices = []) {
   if (value === null || value === undefined) return "–";
-  return Number(value).toFixed(decimals ?? 2);
+  return choices[value] ?? Number(value).toFixed(decimals ?? 2);
 }
 
 function showValues(values) {
@@ -31,7 +32,8 @@ function showValues(values) {
   for (const element of document.querySelectorAll("[data-live-value]")) {
     const hint = newest.get(element.dataset.liveValue);
     if (!hint) continue;
-    element.textContent = formatValue(hint.value, Number(element.dataset.decimals ?? 2));
+    const choices = element.dataset.choices ? element.dataset.choices.split("|") : [];
+    element.textContent = formatValue(hint.value, Number(element.dataset.decimals ?? 2), choices);
     element.classList.remove("is-new");
     void element.offsetWidth; // restarts the animation
     element.classList.add("is-new");
@@ -39,19 +41,21 @@ function showValues(values) {
   for (const element of document.querySelectorAll("[data-live-at]")) {
     const hint = newest.get(element.dataset.liveAt);
     if (!hint) continue;
-    element.dateTime = hint.at;
+    element.dateTime = new Date(hint.at).toISOString();
     if (element.hasAttribute("data-age")) refreshAge(element);
   }
 }
 
-// A region is fetched at most once per pause, and not while someone types or reads a menu in it.
+// A region is fetched soon after a change and then rests, and not while someone types or reads a menu in it.
 function refreshRegion(region) {
   if (pending.has(region)) return;
+  const since = Date.now() - Number(region.dataset.refreshedAt ?? 0);
   pending.set(region, setTimeout(() => {
     pending.delete(region);
     if (!region.isConnected || region.contains(document.activeElement?.closest("input, select, textarea, details[open]"))) return;
+    region.dataset.refreshedAt = Date.now();
     region.dispatchEvent(new CustomEvent("refresh"));
-  }, REGION_PAUSE));
+  }, Math.max(REGION_PAUSE, REGION_REST - since)));
 }
 
 function refreshRegions(kinds) {

@@ -1,29 +1,32 @@
-// What stands on the map: entities of the shown layers with their newest value, and where alarms are open.
+// What stands on the map: entities of the shown layers with their newest value, coloured by band or by their alarm.
 
 import { formatValue } from "./live.js";
+import { inLanguage, language } from "./texts.js";
 
 const REDRAW = 1000;
 
 export class Things {
-  constructor(source, layers) {
+  constructor(source) {
     this.source = source;
-    this.layers = layers;
-    this.rows = new Map();
-    this.watched = new Map(); // "entity:property" → row
+    this.layers = [];
     this.hidden = new Set();
+    this.rows = [];
+    this.watched = new Map(); // "entity:property" → row
     this.due = null;
   }
 
-  // rows: [id, layer index, lon, lat, name, value, observed at (ms), alarm tone, alarm rank]
-  load(rows) {
-    this.rows.clear();
-    this.watched.clear();
-    for (const [id, layer, lon, lat, name, value, at, tone, rank] of rows) {
-      const row = { id, layer, lon, lat, name, value, at, tone, rank };
-      this.rows.set(`${id}:${layer}`, row);
-      this.watched.set(`${id}:${this.layers[layer].property}`, row);
-    }
+  // state: {layers, columns, features} of watch.queries.map_state; features are arrays in the order of columns
+  load(state) {
+    const first = !this.layers.length;
+    this.layers = state.layers.map((layer) => ({ ...layer, words: layer.choices.map(inLanguage) }));
+    if (first) this.layers.forEach((layer, index) => layer.shown || this.hidden.add(index));
+    this.rows = state.features.map((cells) => Object.fromEntries(state.columns.map((column, n) => [column, cells[n]])));
+    this.watched = new Map(this.rows.map((row) => [`${row.id}:${this.layers[row.layer].property}`, row]));
     this.draw();
+  }
+
+  count(layer) {
+    return this.rows.filter((row) => row.layer === layer).length;
   }
 
   show(layer, shown) {
@@ -35,19 +38,14 @@ export class Things {
   take(changes) {
     let seen = false;
     for (const hint of changes) {
-      if (hint.kind !== "value") continue;
-      const row = this.watched.get(`${hint.entity}:${hint.property}`);
+      const row = hint.kind === "value" && this.watched.get(`${hint.entity}:${hint.property}`);
       if (!row) continue;
       row.value = hint.value;
-      row.at = Date.parse(hint.at);
+      row.observed_at = hint.at;
+      row.tone = bandTone(this.layers[row.layer], hint.value);
       seen = true;
     }
-    if (seen) this.drawSoon();
-  }
-
-  // At most once a second: two thousand points cost a few milliseconds, a redraw for each reading would not.
-  drawSoon() {
-    this.due ??= setTimeout(() => this.draw(), REDRAW);
+    if (seen) this.due ??= setTimeout(() => this.draw(), REDRAW / 2);
   }
 
   draw() {
@@ -55,17 +53,19 @@ export class Things {
     this.due = null;
     const now = Date.now();
     const features = [];
-    for (const row of this.rows.values()) {
+    for (const row of this.rows) {
       if (this.hidden.has(row.layer)) continue;
       const layer = this.layers[row.layer];
-      const stale = row.at === null || (layer.stale_after > 0 && now - row.at > layer.stale_after * 1000);
       features.push({
         type: "Feature",
         geometry: { type: "Point", coordinates: [row.lon, row.lat] },
         properties: {
-          id: row.id, name: row.name, stale, rank: row.rank,
-          tone: row.tone || bandTone(layer, row.value) || "",
-          shown: row.value === null ? "–" : `${formatValue(row.value, layer.decimals)} ${layer.unit}`,
+          id: row.id,
+          name: (language === "en" && row.name_en) || row.name,
+          stale: row.observed_at === null || now - row.observed_at > layer.stale_ms,
+          rank: row.alarm_rank ?? 0,
+          tone: row.alarm_tone ?? row.tone ?? "",
+          shown: row.value === null ? "–" : `${formatValue(row.value, layer.decimals, layer.words)} ${layer.unit_text ?? ""}`,
         },
       });
     }
@@ -74,6 +74,5 @@ export class Things {
 }
 
 function bandTone(layer, value) {
-  if (value === null || !layer.bands) return null;
-  return layer.bands.find((band) => band.upto === null || value <= band.upto)?.tone;
+  return layer.bands.find((band) => band.upto === null || value <= band.upto)?.tone ?? "blue";
 }

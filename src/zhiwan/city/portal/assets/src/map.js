@@ -4,7 +4,7 @@ import { addProtocol, AttributionControl, Map as MapView, Marker, NavigationCont
 import { Protocol } from "pmtiles";
 import { areaLayers, baseMap, css, thingLayers } from "./map-style.js";
 import { Things } from "./map-things.js";
-import { text } from "./texts.js";
+import { inLanguage, text } from "./texts.js";
 
 const settings = JSON.parse(document.querySelector("#map-data").textContent);
 const MOST_PINS = 150; // more pulsing markers than this only flicker; the rest stay coloured points
@@ -91,11 +91,12 @@ class Alarms {
       const button = document.createElement("button");
       button.type = "button";
       button.className = `alarm-pin tone-${alarm.tone}`;
-      button.title = alarm.message;
-      button.setAttribute("aria-label", `${text("alarm")}: ${alarm.message}`);
+      button.title = inLanguage(alarm.message);
+      button.setAttribute("aria-label", `${text("alarm")}: ${button.title}`);
       button.addEventListener("click", (event) => {
         event.stopPropagation();
         this.open(alarm.entity, [alarm.lon, alarm.lat]);
+        button.blur();
       });
       return new Marker({ element: button }).setLngLat([alarm.lon, alarm.lat]).addTo(this.map);
     });
@@ -146,28 +147,45 @@ function listen(map, openThing, openArea) {
   });
 }
 
+// The layer control: one box for each type on the map, with the number of its entities.
+function showLayers(things) {
+  const list = document.querySelector("#map-layers");
+  list.replaceChildren(...things.layers.map((layer, index) => {
+    const label = document.createElement("label");
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.className = "form-check-input m-0";
+    box.checked = !things.hidden.has(index);
+    box.addEventListener("change", () => things.show(index, box.checked));
+    const count = document.createElement("small");
+    count.textContent = things.count(index);
+    label.append(box, inLanguage(layer.title), count);
+    return label;
+  }));
+}
+
 async function start() {
   const map = makeMap();
   const loaded = new Promise((resolve) => map.once("load", resolve));
-  const facts = Promise.all([fetchJson(settings.areas), fetchJson(settings.things)]);
+  const facts = Promise.all([fetchJson(settings.areas), fetchJson(settings.state)]);
   facts.catch((problem) => note(problem.message));
   await loaded;
-  const things = new Things(map.getSource("things"), settings.layers);
-  settings.layers.forEach((layer, index) => layer.shown || things.hidden.add(index));
+  const things = new Things(map.getSource("things"));
   const card = makeCard(map);
   const openThing = (id, at) => card(settings.card.replace("ID", encodeURIComponent(id)), at);
   const openArea = (code, at) => card(settings.area_card.replace("CODE", code), at);
   const alarms = new Alarms(map, openThing);
   const [areas, first] = await facts;
   showAreas(map, areas);
-  things.load(first.things);
+  things.load(first);
   alarms.load(first.alarms);
+  showLayers(things);
   listen(map, openThing, openArea);
 
   const again = async () => {
-    const fresh = await fetchJson(settings.things).catch((problem) => note(problem.message));
+    const fresh = await fetchJson(settings.state).catch((problem) => note(problem.message));
     if (!fresh) return;
-    things.load(fresh.things);
+    things.load(fresh);
     alarms.load(fresh.alarms);
   };
   let due = null;
@@ -176,11 +194,6 @@ async function start() {
     if (!due && event.detail.some((hint) => hint.kind === "alarm")) due = setTimeout(() => { due = null; again(); }, 700);
   });
   document.addEventListener("live:reload", again);
-  for (const box of document.querySelectorAll("#map-layers input[data-layer]")) {
-    const apply = () => things.show(Number(box.dataset.layer), box.checked);
-    box.addEventListener("change", apply);
-    if (box.checked === things.hidden.has(Number(box.dataset.layer))) apply(); // the browser kept an earlier choice
-  }
   if (settings.focus) {
     map.jumpTo({ center: settings.focus.at, zoom: settings.focus.zoom });
     if (settings.focus.entity) openThing(settings.focus.entity, settings.focus.at);

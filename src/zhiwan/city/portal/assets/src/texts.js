@@ -15,8 +15,11 @@ const TEXTS = {
   },
 };
 
-const language = document.documentElement.lang.toLowerCase().startsWith("en") ? "en" : "zh-hans";
+export const language = document.documentElement.lang.toLowerCase().startsWith("en") ? "en" : "zh-hans";
 
 export function text(key, values = {}) {
   return TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
+
+// A text that came with both languages.
+export const inLanguage = ({ zh, en }) => (language === "en" ? en || zh : zh);

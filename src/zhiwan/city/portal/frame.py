@@ -1,0 +1,54 @@
+"""What every page's frame shows: the place, the post and its alternatives, the menu with its figures, the stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import translation
+
+from zhiwan.city.cases.models import Case, CaseState
+from zhiwan.city.people.queries import posts_of
+from zhiwan.city.plans.models import Task
+from zhiwan.city.portal.menu import menu_for
+from zhiwan.city.registry.models import Device
+from zhiwan.city.registry.queries import current_place
+from zhiwan.city.watch.models import Alarm, AlarmState, SetAside, Warning, WarningState
+
+THEME_COOKIE = "zhiwan_theme"
+THEMES = ("light", "dark")
+_UNFINISHED = (WarningState.PROPOSED, WarningState.DRAFT, WarningState.REVIEWED, WarningState.SIGNED)
+
+
+def counts() -> dict[str, int]:
+    """What waits for a person, within the scope of the post (partial indexes make each of these cheap)."""
+    return {
+        "alarms": Alarm.objects.exclude(state__in=AlarmState.ended()).count(),
+        "warnings": Warning.objects.filter(state__in=_UNFINISHED).count(),
+        "tasks": Task.objects.filter(response__state="active", receipted_at=None).count(),
+        "cases": Case.objects.exclude(state=CaseState.CLOSED).count(),
+        "set_aside": SetAside.objects.filter(state="open").count(),
+    }
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. Fragments and the sign-in page get the cheap part only."""
+    theme = request.COOKIES.get(THEME_COOKIE, THEMES[0])
+    shared: dict[str, Any] = {
+        "theme": theme if theme in THEMES else THEMES[0],
+        "language": translation.get_language() or settings.LANGUAGE_CODE,
+        "place": None,
+    }
+    actor = getattr(request, "actor", None)
+    if actor is None or request.headers.get("HX-Request"):
+        return shared
+    return shared | {
+        "place": current_place(),
+        "actor": actor,
+        "posts": posts_of(request.user),
+        "menu": menu_for(request.path, counts()),
+        "demo": Device.objects.filter(simulated=True).exists(),
+        "live_ticket_url": reverse("portal:live_ticket") if settings.ZHIWAN_LIVE_URL else "",
+    }

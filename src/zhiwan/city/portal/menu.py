@@ -1,0 +1,72 @@
+"""The menu: what there is to open, in the order of the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the menu. `counted` names the figure beside it (portal/frame.py)."""
+
+    view: str
+    title: Any
+    icon: str
+    counted: str = ""
+
+
+MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
+    (
+        gettext_lazy("运行"),
+        (
+            Entry("map", gettext_lazy("指挥图"), icon="map-2"),
+            Entry("alarms", gettext_lazy("告警"), icon="bell", counted="alarms"),
+            Entry("warnings", gettext_lazy("预警"), icon="speakerphone", counted="warnings"),
+            Entry("responses", gettext_lazy("响应"), icon="list-check", counted="tasks"),
+            Entry("cases", gettext_lazy("案件"), icon="clipboard-list", counted="cases"),
+        ),
+    ),
+    (
+        gettext_lazy("城市"),
+        (
+            Entry("indicators", gettext_lazy("体征"), icon="activity-heartbeat"),
+            Entry("entities", gettext_lazy("对象"), icon="building-community"),
+        ),
+    ),
+    (
+        gettext_lazy("数据"),
+        (
+            Entry("set_aside", gettext_lazy("待处理数据"), icon="inbox", counted="set_aside"),
+            Entry("quality", gettext_lazy("数据质量"), icon="chart-dots"),
+        ),
+    ),
+    (
+        gettext_lazy("平台"),
+        (
+            Entry("rules", gettext_lazy("规则"), icon="scale"),
+            Entry("health", gettext_lazy("运行状态"), icon="server-2"),
+        ),
+    ),
+)
+
+
+def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """The menu as the template draws it; the entry whose address begins the path is the current one."""
+    sections = []
+    for title, entries in MENU:
+        rows = []
+        for entry in entries:
+            url = reverse(f"portal:{entry.view}")
+            current = path == url or (url != "/" and path.startswith(url + "/"))
+            count = counts.get(entry.counted, 0)
+            rows.append(
+                {"url": url, "title": entry.title, "icon": entry.icon, "current": current, "count": count,
+                 "shown": "" if not count else str(count) if count < 1000 else _("999+")}
+            )  # fmt: skip
+        sections.append({"title": title, "entries": rows})
+    return sections

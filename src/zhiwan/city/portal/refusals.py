@@ -1,0 +1,42 @@
+"""What a person reads when an action or a query refuses: the fact and the next step, in the language of the page.
+
+Errors of the platform are written in English (they also go to logs and clients). Those that a person meets on a page
+have a Chinese sentence here, by code; `{names}` are the values of the error.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy
+
+from zhiwan.city.portal.templatetags.portal import english
+from zhiwan.kernel.facts.errors import CityError
+
+_CHINESE = {
+    "PEOPLE-001": gettext_lazy("当前账号没有岗位，不能办理。请用有岗位的账号登录。"),
+    "PEOPLE-002": gettext_lazy("本岗位不能办理此事（{action}）。可以办理的岗位角色：{roles}。请切换岗位，或请其持有人办理。"),
+    "PEOPLE-003": gettext_lazy("此事不在本岗位的管辖范围内（{town}）。请由管辖该处的岗位办理。"),
+    "PEOPLE-010": gettext_lazy("这个登录链接不能用：已用过、已过期，或不是从本机打开。请运行 bin/zhiwan link 取新的链接。"),
+    "CASE-001": gettext_lazy("案件 {case} 现在不能这样办理，可能别人已先办理。请刷新后再看。"),
+    "CASE-002": gettext_lazy("案件 {case} 没有这种结果。请从列出的结果中选择。"),
+    "PLAN-001": gettext_lazy("响应不能这样变更。请选择预案中的级别，并确认响应仍在执行。"),
+    "PLAN-002": gettext_lazy("任务不能这样办理，可能别人已先办理。请刷新后再看。"),
+    "CITY-001": gettext_lazy("还没有配置城区。请设置 ZHIWAN_PLACE 指向含 place.yml 的文件夹。"),
+    "CITY-002": gettext_lazy("消息总线没有配置。请用 bin/up 启动。"),
+    "BUS-001": gettext_lazy("消息总线没有应答，本次没有保存。请稍后再试。"),
+    "PORTAL-002": gettext_lazy("“{given}”不是数字。请填写数字，例如 3.35。"),
+    "PORTAL-003": gettext_lazy("“{given}”不是时间。请按 2026-07-01 08:00 填写。"),
+}
+
+
+def sentence(problem: CityError) -> str:
+    """One sentence for the page, with the error's code so that it can be found in logs."""
+    if not english() and (chinese := _CHINESE.get(problem.code)):
+        return f"{str(chinese).format_map(_Shown(problem.values))}（{problem.code}）"
+    texts = problem.as_dict()
+    parts = [texts["fact"][:1].upper() + texts["fact"][1:], texts["detail"], texts["hint"]]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part) + f" ({problem.code})"
+
+
+class _Shown(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"

@@ -1,0 +1,111 @@
+"""Entities: the list, and one with its live values, history, alarms, facts and relations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from zhiwan.city.packs_loaded import packs
+from zhiwan.city.portal import charts
+from zhiwan.city.portal.templatetags.portal import moment_text, said
+from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.registry import queries as registry
+from zhiwan.city.watch import queries as watch
+
+#: Spans of the history chart: key → (span, bucket); None shows every reading.
+SPANS: dict[str, tuple[timedelta, timedelta | None]] = {
+    "6h": (timedelta(hours=6), None),
+    "24h": (timedelta(hours=24), None),
+    "7d": (timedelta(days=7), timedelta(minutes=30)),
+    "30d": (timedelta(days=30), timedelta(hours=2)),
+    "365d": (timedelta(days=365), timedelta(days=1)),
+}
+_MOST_CSV = 500
+
+
+def span_titles() -> dict[str, str]:
+    """The spans in words."""
+    return {"6h": _("6 小时"), "24h": _("24 小时"), "7d": _("7 天"), "30d": _("30 天"), "365d": _("一年")}
+
+
+@require_GET
+@signed_in
+def listing(request: HttpRequest) -> HttpResponseBase:
+    """By type, area and name."""
+    filters: dict[str, Any] = {
+        "type": chosen(request, "type", packs().types),
+        "area": request.GET.get("area", "")[:15] or None,
+        "text": request.GET.get("q", "").strip()[:80] or None,
+    }
+    if request.GET.get("format") == "csv":
+        rows = registry.entities(**filters, size=_MOST_CSV).rows
+        header = [_("编号"), _("名称"), _("类型"), _("区域"), _("区划代码"), _("经度"), _("纬度")]
+        lines = [[r.id, said(r.title), said(r.type_title), said(r.area_title), r.area, r.lon, r.lat] for r in rows]
+        return csv_download("entities", header, lines)
+    context = {
+        "page": registry.entities(**filters, page=whole(request, "page", 1)),
+        "types": registry.type_counts(),
+        "towns": registry.areas("town"),
+        **filters,
+    }
+    return render(request, "portal/entities.html", context)
+
+
+@require_GET
+@signed_in
+def detail(request: HttpRequest, id: str) -> HttpResponseBase:
+    """One entity. `property` and `span` choose the history; `format=csv` downloads it."""
+    found = registry.entity_detail(id)
+    if found is None:
+        return not_found(request, _("对象"))
+    values = watch.latest_of(id)
+    named = [row.property for row in values]
+    with_values = [row.property for row in values if row.value is not None]
+    name = chosen(request, "property", named) or (with_values or named or [""])[0]
+    span = chosen(request, "span", SPANS) or "24h"
+    if request.GET.get("format") == "csv":
+        return _history_csv(id, name, span)
+    context = {
+        "detail": found,
+        "row": found.row,
+        "kind": packs().types.get(found.row.type),
+        "values": values,
+        "chosen": name,
+        "span": span,
+        "spans": span_titles(),
+        "chart": _history(found.row.type, id, name, span),
+        "alarms": watch.alarms(entity=id, size=10),
+    }
+    return render(request, "portal/entity.html", context)
+
+
+def _history(type_name: str, id: str, name: str, span: str) -> charts.Option | None:
+    kind = packs().types.get(type_name)
+    declared = kind.properties.get(name) if kind else None
+    if declared is None:
+        return None
+    return charts.readings(
+        [(at, value) for at, value, _n in _points(id, name, span)],
+        title=said(declared.title),
+        unit=declared.unit,
+        decimals=declared.decimals,
+        choices=[said(choice.title) for choice in declared.choices],
+    )
+
+
+def _points(id: str, name: str, span: str) -> list[tuple[Any, float, int | None]]:
+    length, every = SPANS[span]
+    now = timezone.now()
+    return watch.history(id, name, now - length, now + timedelta(minutes=5), every)
+
+
+def _history_csv(id: str, name: str, span: str) -> HttpResponseBase:
+    rows = [[moment_text(at), value, n if n is not None else 1] for at, value, n in _points(id, name, span)]
+    return csv_download(f"{id}-{name}-{span}", [_("时间"), _("数值"), _("读数个数")], rows)
+

@@ -1,0 +1,96 @@
+"""Warnings: proposed by alarms or drafted here; each step is a person's, only the authority signs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from zhiwan.city.portal import words
+from zhiwan.city.portal.refusals import sentence
+from zhiwan.city.portal.views.base import act, chosen, not_found, signed_in, whole
+from zhiwan.city.registry import queries as registry
+from zhiwan.city.watch import actions
+from zhiwan.city.watch import queries as watch
+from zhiwan.city.watch.models import WarningState
+from zhiwan.kernel.facts.errors import CityError
+from zhiwan.kernel.packs.models import Text
+
+
+@require_GET
+@signed_in
+def listing(request: HttpRequest) -> HttpResponse:
+    """What is in force, what is on its way, what was."""
+    state = chosen(request, "state", WarningState.values)
+    context = {
+        "page": watch.warnings(state=state, page=whole(request, "page", 1)),
+        "state": state,
+        "states": [(one, words.word("warning_state", one)) for one in WarningState.values],
+    }
+    return render(request, "portal/warnings.html", context)
+
+
+@require_GET
+@signed_in
+def detail(request: HttpRequest, id: int) -> HttpResponse:
+    """One warning with its way, its receipts and the steps that this post may take now."""
+    found = watch.warning_detail(id)
+    if found is None:
+        return not_found(request, _("预警"))
+    kind = next((one for one in watch.warning_kinds() if one.id == found.row.kind), None)
+    return render(request, "portal/warning.html", {"detail": found, "row": found.row, "kind": kind})
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def new(request: HttpRequest) -> HttpResponse:
+    """A draft by a person. Kind and level come as one choice, so that a level always belongs to its kind."""
+    kinds = watch.warning_kinds()
+    where = registry.current_place()
+    if request.method == "POST":
+        kind, _bar, level = request.POST.get("kind", "").partition("|")
+        area = request.POST.get("area") or (where.code if where else "")
+        try:
+            made = actions.draft_warning(kind=kind, level=level, area=area, title=_text(request, "title"), text=_text(request, "text"))
+        except CityError as problem:
+            messages.error(request, sentence(problem))
+        else:
+            messages.success(request, _("已存为草稿，等待审核。"))
+            return redirect("portal:warning", made.pk)
+    return render(request, "portal/warning_new.html", {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST})
+
+
+def _text(request: HttpRequest, name: str) -> Text | None:
+    """Both languages of a field; the one that is missing repeats the other, none at all means the declared words."""
+    zh, en = (request.POST.get(f"{name}_{language}", "").strip() for language in ("zh", "en"))
+    return Text(zh=zh or en, en=en or zh) if zh or en else None
+
+
+@require_POST
+@signed_in
+def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
+    """One step of its life."""
+    note = request.POST.get("note", "").strip()
+    level = request.POST.get("level") or None
+    text = _text(request, "text")
+    moves: dict[str, tuple[Callable[..., Any], str]] = {
+        "edit": (partial(actions.edit_warning, level=level, title=_text(request, "title"), text=text), _("已修改，需要重新审核。")),
+        "review": (partial(actions.review_warning, note=note), _("已审核。")),
+        "reject": (partial(actions.reject_warning, note=note), _("已记录不采用。")),
+        "sign": (actions.sign_warning, _("已签发。")),
+        "publish": (actions.publish_warning, _("已发布，并按预案启动响应。")),
+        "change": (partial(actions.change_warning, level=level or "", text=text), _("已拟变更稿，等待审核。")),
+        "lift": (partial(actions.lift_warning, note=note), _("已解除预警。")),
+        "receive": (actions.receive_warning, _("已签收预警。")),
+    }
+    if step not in moves or watch.warning_detail(id) is None:
+        return not_found(request, _("预警"))
+    action, done = moves[step]
+    return act(request, partial(action, warning_id=id), done, reverse("portal:warning", args=[id]))

@@ -1,0 +1,133 @@
+"""Words for states, steps, reasons and flags that rows only name by id. Source words are Chinese; English: locale/en."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+ALARM_STATES = {
+    "open": gettext_lazy("未解除"),
+    "latched": gettext_lazy("已恢复，待确认"),
+    "cleared": gettext_lazy("已解除"),
+    "withdrawn": gettext_lazy("已撤销（迟到数据表明不成立）"),
+}
+ALARM_STEPS = {
+    "opened": gettext_lazy("产生"),
+    "raised": gettext_lazy("升级"),
+    "lowered": gettext_lazy("降级"),
+    "cleared": gettext_lazy("解除"),
+    "quiet": gettext_lazy("已恢复，待确认"),
+    "corrected": gettext_lazy("因迟到数据更正"),
+    "active": gettext_lazy("再次超限"),
+    "acknowledged": gettext_lazy("已确认"),
+}
+WARNING_STATES = {
+    "proposed": gettext_lazy("系统建议"),
+    "draft": gettext_lazy("草稿"),
+    "reviewed": gettext_lazy("已审核"),
+    "signed": gettext_lazy("已签发"),
+    "published": gettext_lazy("已发布"),
+    "changed": gettext_lazy("已变更"),
+    "lifted": gettext_lazy("已解除"),
+    "rejected": gettext_lazy("未采用"),
+}
+WARNING_STEPS = {
+    "propose": gettext_lazy("系统建议"),
+    "changed": gettext_lazy("被新预警替代"),
+    "draft": gettext_lazy("拟稿"),
+    "edit": gettext_lazy("修改"),
+    "review": gettext_lazy("审核"),
+    "sign": gettext_lazy("签发"),
+    "publish": gettext_lazy("发布"),
+    "change": gettext_lazy("变更"),
+    "lift": gettext_lazy("解除"),
+    "reject": gettext_lazy("不采用"),
+    "receive": gettext_lazy("签收"),
+}
+CASE_STATES = {
+    "open": gettext_lazy("待签收"),
+    "taken": gettext_lazy("处置中"),
+    "handled": gettext_lazy("待结案"),
+    "closed": gettext_lazy("已结案"),
+}
+CASE_STEPS = {
+    "open": gettext_lazy("立案"),
+    "take": gettext_lazy("签收"),
+    "handle": gettext_lazy("处置"),
+    "close": gettext_lazy("结案"),
+}
+SCORES = {
+    "hit": gettext_lazy("属实"),
+    "false_alarm": gettext_lazy("误报"),
+    "miss": gettext_lazy("漏报"),
+    "none": gettext_lazy("不计"),
+}
+#: Reasons of refused values (kernel/sense).
+REASONS = {
+    "MALFORMED": gettext_lazy("报文无法解析"),
+    "UNKNOWN_DEVICE": gettext_lazy("设备未登记"),
+    "UNKNOWN_PROPERTY": gettext_lazy("属性未声明"),
+    "EXTRA_FIELD": gettext_lazy("多余字段"),
+    "WRONG_UNIT": gettext_lazy("单位不符"),
+    "NOT_A_NUMBER": gettext_lazy("不是数字"),
+    "NOT_FINITE": gettext_lazy("不是有限数"),
+    "TOO_OLD": gettext_lazy("时间过早"),
+    "TOO_NEW": gettext_lazy("时间超前"),
+    "DUPLICATE": gettext_lazy("重复"),
+    "TOO_LARGE": gettext_lazy("报文过大"),
+    "BAD_TIME": gettext_lazy("时间无法识别"),
+    "DERIVED_PROPERTY": gettext_lazy("计算值不可上报"),
+    "taken": gettext_lazy("已接收"),
+    "TAKEN": gettext_lazy("已接收"),
+}
+SET_ASIDE_STATES = {
+    "open": gettext_lazy("待处理"),
+    "fixed": gettext_lazy("已修正重放"),
+    "dropped": gettext_lazy("已丢弃"),
+}
+#: Quality flags of kept readings (kernel/facts/observations.py).
+FLAGS = {
+    "GOOD": gettext_lazy("正常"),
+    "RANGE": gettext_lazy("超出量程"),
+    "FROZEN": gettext_lazy("数值不变"),
+    "GAP": gettext_lazy("中断后首值"),
+    "SKEW": gettext_lazy("时钟偏差"),
+    "LATE": gettext_lazy("迟到"),
+    "CORRECTION": gettext_lazy("更正"),
+}
+DOORS = {
+    "mqtt": gettext_lazy("MQTT 设备接入"),
+    "http": gettext_lazy("HTTP 接口"),
+    "import": gettext_lazy("文件导入"),
+}
+ROLLUPS = {
+    "mean": gettext_lazy("平均"),
+    "max": gettext_lazy("最大"),
+    "min": gettext_lazy("最小"),
+    "sum": gettext_lazy("合计"),
+    "count": gettext_lazy("个数"),
+    "share": gettext_lazy("占比"),
+}
+RESPONSE_STATES = {"active": gettext_lazy("执行中"), "ended": gettext_lazy("已终止")}
+
+_ALL: dict[str, dict[str, Any]] = {
+    "alarm_state": ALARM_STATES,
+    "alarm_step": ALARM_STEPS,
+    "warning_state": WARNING_STATES,
+    "warning_step": WARNING_STEPS,
+    "case_state": CASE_STATES,
+    "case_step": CASE_STEPS,
+    "score": SCORES,
+    "reason": REASONS,
+    "set_aside_state": SET_ASIDE_STATES,
+    "flag": FLAGS,
+    "door": DOORS,
+    "response_state": RESPONSE_STATES,
+    "rollup": ROLLUPS,
+}
+
+
+def word(kind: str, id: str) -> str:
+    """The word for an id; an id nobody named shows as itself."""
+    return str(_ALL[kind].get(id, id))
