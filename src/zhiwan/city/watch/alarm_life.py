@@ -25,9 +25,11 @@ STATES: dict[str, str] = {
     "cleared": AlarmState.CLEARED.value,
     "withdrawn": AlarmState.WITHDRAWN.value,
 }
+#: Events that say anew why the alarm is as it is; the others leave the alarm its evidence and keep theirs in the step.
+EXPLAINING = ("opened", "raised", "lowered", "active", "corrected")
 #: What an alarm takes over from its newest event as it is.
 _OF_EVENT = (
-    "rule", "rule_version", "property", "level", "rank", "peak_rank", "tone", "opened_at", "cleared_at", "value",
+    "rule", "rule_version", "property", "level", "rank", "peak_rank", "tone", "opened_at", "cleared_at",
     "message_zh", "message_en",
 )  # fmt: skip
 
@@ -75,7 +77,8 @@ RETURNING id
 """
 _KNOWN = """
 -- lock_alarms: what an event does not say anew of the alarms it changes
-SELECT id, evidence, late, corrected, recorded_at FROM watch_alarm WHERE id = ANY (%s) ORDER BY id FOR UPDATE
+SELECT id, evidence, value, late, corrected, recorded_at, joins FROM watch_alarm
+WHERE id = ANY (%s) ORDER BY id FOR UPDATE
 """
 _PLACES = "SELECT id, town, area, space FROM registry_entity WHERE id = ANY (%s)"
 #: Columns of an alarm that its folded form carries, in the order of _SAVE.
@@ -160,11 +163,12 @@ def _fold(alarm: dict[str, Any] | None, event: AlarmEvent, place: Sequence[str])
         if event.kind != "opened":
             raise EventWithoutAlarm(event=event.id, alarm=event.alarm_id)
         alarm = {"id": event.alarm_id, "recorded_at": event.recorded_at, "late": event.late, "corrected": 0}
+        alarm |= {"value": event.value, "evidence": event.evidence, "joins": event.joins or ""}
     alarm |= {name: getattr(event, name) for name in _OF_EVENT}
     alarm |= {"entity_id": event.entity, "town": place[0], "area": place[1], "space": place[2]}
-    alarm |= {"state": STATES[event.state], "changed_at": event.at, "joins": event.joins or ""}
-    if event.evidence:
-        alarm["evidence"] = event.evidence
+    alarm |= {"state": STATES[event.state], "changed_at": event.at}
+    if event.kind in EXPLAINING:
+        alarm |= {"value": event.value, "evidence": event.evidence}
     alarm["corrected"] += event.kind == "corrected"
     return alarm
 

@@ -139,6 +139,13 @@ def test_an_alarm_lives_and_ends() -> None:
     assert (alarm.state, alarm.cleared_at, alarm.opened_at) == ("cleared", AT + timedelta(minutes=20), AT)
 
 
+def test_the_alarm_keeps_why_it_fired_after_it_cleared() -> None:
+    commit(seq=1, events=[event("opened", joins="a0")])
+    commit(seq=2, events=[event("cleared", minutes=20, step=2, value=2.9, evidence={"limits": {}})])
+    (alarm,) = all_of(Alarm)
+    assert (alarm.value, alarm.evidence["limits"], alarm.joins) == (3.4, {"limit": 3.3}, "a0")
+
+
 def test_an_alarm_that_never_was_is_withdrawn_and_asks_for_nothing() -> None:
     commit(seq=1, events=[event("opened")])
     before = len(jobs())
