@@ -18,6 +18,7 @@ from django.db.models import Count, Q, QuerySet
 from zhiwan.city.cases.models import Case, CaseState, CaseStep
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.watch.models import Alarm
 from zhiwan.kernel.packs.models import CaseKind, Text
 
 RUNNING = "running"
@@ -111,8 +112,10 @@ def case(id: int, *, at: datetime) -> CaseView | None:
 
 
 def case_of_alarm(alarm_id: str) -> int | None:
-    """The number of the case that an alarm opened."""
-    return Case.objects.filter(alarm_id=alarm_id).values_list("id", flat=True).first()
+    """The number of the case that an alarm opened, or that the alarm opened whose notice it shares."""
+    shared = Alarm.objects.filter(id=alarm_id).values("joins")
+    found = Case.objects.filter(Q(alarm_id=alarm_id) | Q(alarm_id__in=shared))
+    return found.values_list("id", flat=True).first()
 
 
 def steps(case_id: int) -> list[StepView]:
