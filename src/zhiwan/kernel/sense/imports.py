@@ -100,7 +100,7 @@ def read_csv_source(
                 refused=sorted([*broken, *refused], key=lambda cell: cell.line),
                 rows=len(numbers) + len(broken),
                 duplicates=duplicates,
-                extra=columns.extra(table),
+                extra=columns.undeclared(table),
                 part=min(raw.tell() / size, 1.0),
             )
 
@@ -129,7 +129,7 @@ class _Columns:
         limits = {(of.id, name): of.properties[name] for name in source.values}
         self._limits = limits_of(limits).with_columns(skew=pl.lit(None, pl.Int64)).drop("type", "derived")
 
-    def extra(self, table: pl.DataFrame) -> dict[str, int]:
+    def undeclared(self, table: pl.DataFrame) -> dict[str, int]:
         filled = ~pl.col(self._undeclared).str.strip_chars().is_in(self._source.missing)
         counts = table.select(filled.sum()).row(0, named=True) if self._undeclared else {}
         return {column: count for column, count in counts.items() if count}
@@ -149,7 +149,9 @@ class _Columns:
             taken = present & number.is_finite().fill_null(False)
             refused += self._refused_cells(table, value.column, raw, number, present & ~taken)
             good = table.filter(taken)
-            converted = convert(number.filter(taken), value.unit, self._declared[property].unit) + 0.0
+            # By numpy: polars divides by a constant as a product with its inverse, and 330 cm would not be 3.3 m.
+            converted = convert(number.filter(taken).to_numpy(), value.unit, self._declared[property].unit)
+            zeroed = pl.Series("value", converted + 0.0)  # -0.0 and 0.0 are one value
             part = good.select(
                 entity="entity of row",
                 property=pl.lit(property),
@@ -157,8 +159,8 @@ class _Columns:
                 seq=_LINE,
                 at=pl.col("time of row").dt.epoch("us"),
                 received=recorded + pl.col(_LINE),
-            ).with_columns(converted.alias("value"))
-            parts.append(part.join(self._limits, on="property", how="left").select(checks.POINT_SCHEMA))
+            ).with_columns(zeroed)
+            parts.append(part.join(self._limits, on="property", how="left").select(*checks.POINT_SCHEMA))
         return pl.concat(parts).sort("seq", maintain_order=True), refused
 
     def _entity(self) -> pl.Expr:

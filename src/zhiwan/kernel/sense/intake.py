@@ -190,7 +190,7 @@ class Intake:
         ).cast({"seq": pl.Int64, "at": pl.Int64, "received": pl.Int64})  # fmt: skip
         points = readings[row].with_columns(
             pl.Series("property", batch.names, dtype=pl.String),
-            pl.Series("value", batch.values, dtype=pl.Float64) + 0.0,  # -0.0 and 0.0 are one value
+            pl.Series("value", np.array(batch.values, np.float64) + 0.0),  # -0.0 and 0.0 are one value
         )
         points = points.join(self._words.limits, on=["type", "property"], how="left", maintain_order="left")
         refused = points.filter(pl.col("derived").fill_null(True))
@@ -198,7 +198,7 @@ class Intake:
             code = "UNKNOWN_PROPERTY" if point["derived"] is None else "DERIVED_PROPERTY"
             problem = Problem(code, point["property"], str(point["value"]), point["property"])
             batch.refuse(point["seq"], point["source"], problem, _moment(point["at"]))
-        return points.filter(~pl.col("derived").fill_null(True)).select(checks.POINT_SCHEMA)
+        return points.filter(~pl.col("derived").fill_null(True)).select(*checks.POINT_SCHEMA)
 
 
 class _Batch:

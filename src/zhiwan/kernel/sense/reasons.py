@@ -40,7 +40,7 @@ REASONS: Mapping[str, Reason] = {
         "请核对指标名称，或在应用场景中声明该指标", "Correct the name, or declare the property in the pack",
     ),
     "DERIVED_PROPERTY": Reason(
-        "此指标由平台计算，不接收设备上报：{detail}", "This property is computed here, devices cannot send it: {detail}",
+        "此指标由平台计算，不接收设备上报：{detail}", "Computed by the platform, devices cannot send it: {detail}",
         "请上报计算所需的原始指标", "Send the readings it is computed from",
     ),
     "EXTRA_FIELD": Reason(

@@ -1,4 +1,4 @@
-"""From a raw value to the double that is kept: units converted, choices numbered, anything else refused with a reason."""
+"""From a raw value to the double that is kept: units converted, choices numbered, all else refused with a reason."""
 
 from __future__ import annotations
 

@@ -92,14 +92,10 @@ def _time(base: dict[str, Any], record: dict[str, Any], received: int, name: str
         raise _Wrong("BAD_TIME", strict_json.show(own), name)
     if "t" not in record and "bt" not in base:
         return None
-    seconds = base.get("bt", 0) + own
-    if seconds < _RELATIVE_BELOW:
-        seconds_us = received + round(seconds * 1_000_000) if seconds > -_LATEST else None
-    else:
-        seconds_us = round(seconds * 1_000_000) if seconds <= _LATEST else None
-    if seconds_us is None:
+    seconds = float(base.get("bt", 0) + own)
+    if abs(seconds) > _LATEST:
         raise _Wrong("BAD_TIME", f"{seconds} s", name)
-    return seconds_us
+    return round(seconds * 1_000_000) + (received if seconds < _RELATIVE_BELOW else 0)
 
 
 def _value(base: dict[str, Any], record: dict[str, Any], name: str) -> Any:
