@@ -89,7 +89,9 @@ def run_replay(packs: PackSet, pack: Pack, replay: Replay, book: RuleBook) -> Re
             sequence += len(arrived)
             for one in arrived:
                 seen.note(one.entity, one.property, one.observed_at, one.value)
-            seen.take(judge(book, world, state, batch, moment))
+            judgement = judge(book, world, state, batch, moment)
+            problems += [f"{problem.what} failed: {problem.error}" for problem in judgement.problems]
+            seen.take(judgement)
         seen.take(tick(book, world, state, moment))
         if moment in expected:
             at = f"at +{_spoken(moment - start)}"
