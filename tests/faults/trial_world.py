@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from zhiwan.kernel.judge import RuleBook
+from zhiwan.kernel.lake import LakePort
 from zhiwan.kernel.packs.load import load_packs
 from zhiwan.run.worker.brain import Brain, Registry, make_brain
 
@@ -34,9 +36,14 @@ def registry(devices: int) -> Registry:
     return Registry(entities=entities, relations=[], devices=[(f"g{n}", f"g{n}") for n in range(devices)])
 
 
-def brain(devices: int) -> Brain:
-    packs = load_packs([PACKS])
-    return make_brain(packs, RuleBook.compile(packs), registry(devices), "CN")
+@cache
+def compiled() -> RuleBook:
+    return RuleBook.compile(load_packs([PACKS]))
+
+
+def brain(devices: int, lake: LakePort) -> Brain:
+    book = compiled()
+    return make_brain(book.packs, book, registry(devices), "CN", lake.seen)
 
 
 def subject(device: str) -> str:

@@ -6,7 +6,7 @@ in here, so a change of the registry forgets nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
@@ -20,6 +20,7 @@ from zhiwan.kernel.packs.models import EntityType, FieldDecl
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.sense import DeviceInfo, Intake
 
+Seen = Callable[[pl.DataFrame], pl.DataFrame]
 BASE: dict[str, pl.DataType] = {
     "id": pl.String(),
     "name": pl.String(),
@@ -49,8 +50,11 @@ class Registry:
     devices: Sequence[tuple[str, str]]  # device, entity
 
 
-def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str) -> Brain:
-    """Put packs and registry together. Entities of undeclared types are left out: nothing can judge them."""
+def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str, seen: Seen) -> Brain:
+    """Put packs and registry together. Entities of undeclared types are left out: nothing can judge them.
+
+    `seen` asks the lake which readings it has (Lake.seen), for duplicates older than what intake remembers.
+    """
     types = {row["id"]: str(row["type"]) for row in registry.entities if row["type"] in packs.types}
     world = World(
         entities=entity_frames(packs.types, registry.entities, packs.parameters.zone),
@@ -61,7 +65,7 @@ def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str) 
     devices = {
         device: DeviceInfo(entity=entity, type=types[entity]) for device, entity in registry.devices if entity in types
     }
-    return Brain(book=book, world=world, intake=Intake(packs, devices))
+    return Brain(book=book, world=world, intake=Intake(packs, devices, seen))
 
 
 def entity_frames(

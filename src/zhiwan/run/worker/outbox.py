@@ -50,4 +50,4 @@ def unpack(key: str, body: bytes) -> Parcel:
 
 def lake_rows(*frames: pl.DataFrame) -> pl.DataFrame:
     """What the lake gets of a batch: observations and what was derived of them, in the lake's columns."""
-    return pl.concat([frame.select(OBSERVATION_SCHEMA) for frame in frames])
+    return pl.concat([frame.select(list(OBSERVATION_SCHEMA)) for frame in frames])

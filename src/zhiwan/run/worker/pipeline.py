@@ -31,6 +31,17 @@ log = logging.getLogger(__name__)
 CLOCK = "clock"  # the ticker's rounds are committed like a stream of their own
 
 
+class Row(Protocol):
+    """A row of remembered state; body None: forget it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def body(self) -> bytes | None: ...
+
+
 @dataclass(frozen=True)
 class Cursor:
     """How far a stream is committed; of another `created` it is another stream."""
@@ -45,7 +56,7 @@ class Remembered:
 
     cursors: dict[str, Cursor]
     judge_rows: Sequence[StateRow]
-    intake_rows: Sequence[StateRow]
+    intake_rows: Sequence[Row]
     parcels: Sequence[Parcel]
 
 
@@ -61,7 +72,7 @@ class Work:
     derived: pl.DataFrame
     events: Sequence[AlarmEvent]
     judge_rows: Sequence[StateRow]
-    intake_rows: Sequence[StateRow]
+    intake_rows: Sequence[Row]
     set_aside: Sequence[SetAside] = ()
     counts: dict[Any, int] = field(default_factory=dict)
     released: Sequence[str] = ()

@@ -97,7 +97,7 @@ class Worker:
                 return
         bus = the_bus()
         version = registry_version()
-        brain = make_brain(packs(), book(), read_registry(), region())
+        brain = make_brain(packs(), book(), read_registry(), region(), lake().seen)
         follower = LakeFollower(lake())
         pipeline = Pipeline(
             bus=bus,
@@ -108,7 +108,7 @@ class Worker:
             poison=frozenset(self._poison),
         )
         follower.start()
-        log.warning("worker active: %d devices", brain.intake.device_count)
+        log.warning("worker active: %d devices", len(brain.intake.devices))
         try:
             self._rounds(pipeline, follower, version)
         finally:
@@ -116,7 +116,7 @@ class Worker:
             connection.close()
 
     def _rounds(self, pipeline: Pipeline, follower: Any, version: int) -> None:
-        from zhiwan.city.packs_loaded import book, packs, region
+        from zhiwan.city.packs_loaded import book, lake, packs, region
         from zhiwan.run.worker.brain import make_brain
         from zhiwan.run.worker.rounds import Every, indicators
         from zhiwan.run.worker.store import read_registry, registry_version
@@ -130,7 +130,7 @@ class Worker:
                 self._take(pipeline, stream, wait)
             if registry.due() and (found := registry_version()) != version:
                 version = found
-                pipeline.brain = make_brain(packs(), book(), read_registry(), region())
+                pipeline.brain = make_brain(packs(), book(), read_registry(), region(), lake().seen)
             if tick.due():
                 pipeline.tick(now())
             if signs.due():
