@@ -67,7 +67,7 @@ class Read:
 
 def load_pack(folder: Path) -> Pack:
     """One pack. Raises PackFault with file, line, place and next step."""
-    return read_pack(folder).pack
+    return read_pack(folder, replays=False).pack
 
 
 def load_packs(folders: Sequence[Path]) -> PackSet:
@@ -83,8 +83,8 @@ def pack_folders(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob("*/*/pack.yml"))
 
 
-def read_pack(folder: Path) -> Read:
-    """One pack with its documents and replays. Raises PackFault."""
+def read_pack(folder: Path, *, replays: bool = True) -> Read:
+    """One pack with its documents and, unless it is only to be run, its replays. Raises PackFault."""
     if not (folder / "pack.yml").is_file():
         raise FileMissing(
             file="pack.yml", name="a pack's first file", advice="Start with `zhiwan pack new <part>/<name>`."
@@ -117,12 +117,12 @@ def read_pack(folder: Path) -> Read:
         folder=str(folder.resolve()),
     )
     _refuse_ids_twice(documents)
-    replays = tuple(
+    proofs = tuple(
         (name, number, replay)
-        for name in _inside(folder, "tests", ".yml")
+        for name in (_inside(folder, "tests", ".yml") if replays else ())
         for number, replay in enumerate(read(name, list[Replay]))
     )
-    return Read(normalised(pack), replays, documents)
+    return Read(normalised(pack), proofs, documents)
 
 
 def _read(folder: Path, documents: dict[str, Document], name: str, shape: Any) -> Any:

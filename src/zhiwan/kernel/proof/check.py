@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zhiwan.kernel.facts.errors import PackBroken
 from zhiwan.kernel.packs.broken import PackFault
-from zhiwan.kernel.packs.load import pack_folders, read_pack
+from zhiwan.kernel.packs.load import load_pack, pack_folders, read_pack
 from zhiwan.kernel.packs.models import Pack
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.proof.checks import code, expressions, ledger, parameters, pointers, replays, types
@@ -60,7 +60,7 @@ def load_readable(roots: Sequence[Path]) -> list[Pack]:
     for root in roots:
         for folder in pack_folders(root):
             try:
-                found.append(read_pack(folder).pack)
+                found.append(load_pack(folder))
             except PackBroken:
                 continue
     return found
