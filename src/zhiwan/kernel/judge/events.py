@@ -50,11 +50,20 @@ class AlarmEvent:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A derive step whose function failed on a batch: its readings are missing, all else was judged."""
+
+    what: str
+    error: str
+
+
+@dataclass(frozen=True)
 class Judgement:
     """Derived readings (in the schema of observations) and alarm events, both in the order of the stream."""
 
     derived: pl.DataFrame = field(default_factory=empty_observations)
     events: list[AlarmEvent] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def alarm_id(space: str, rule: str, entity: str, cause: str, opened_at: datetime) -> str:

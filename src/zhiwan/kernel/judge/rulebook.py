@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from zhiwan.kernel.judge.engines.polars import to_polars
+from zhiwan.kernel.judge.engines.reference import fold
 from zhiwan.kernel.judge.errors import ExpressionRefused, RuleRefused
 from zhiwan.kernel.judge.expressions import nodes as n
 from zhiwan.kernel.judge.expressions.parse import parse
@@ -51,7 +53,6 @@ class CompiledRule:
     level: n.Expr
     where: n.Expr
     messages: tuple[Message, Message]
-    parameters: Mapping[str, str]  # name in expressions → global id, for those the rule uses
     limits: Mapping[str, n.Expr]  # what `value` is held against, by its text
     timing: Timing
     absent_timing: Timing
@@ -63,6 +64,11 @@ class CompiledRule:
         object.__setattr__(self, "leaves", frozenset(n.leaves(*exprs)))
         self.polars: tuple[pl.Expr, pl.Expr, pl.Expr]
         object.__setattr__(self, "polars", (to_polars(self.when), to_polars(self.clear), to_polars(self.level)))
+
+    @cached_property
+    def never(self) -> bool:
+        """Whether no reading can meet the condition (a rule about absence only)."""
+        return fold(self.when) in (n.Truth(False), n.Missing("boolean"))
 
     @property
     def version(self) -> str:
@@ -99,7 +105,6 @@ class CompiledIndicator:
     value: n.Expr
     where: n.Expr
     properties: tuple[str, ...]
-    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ class _Compiler:
         type_name, _, prop = rule.watch.partition(".")
         decl = self.packs.property(rule.watch)
         levels = {level.id: level for level in self.packs.scale(pack, rule.scale).levels}
-        scope, parameters = self._rule_scope(pack, self.packs.type(type_name), decl)
+        scope = self._rule_scope(pack, self.packs.type(type_name), decl)
         if rule.when is None and rule.absent is None:
             raise RuleRefused(what="rule", id=id, problem="it has neither when nor absent", advice="Add one of them.")
 
@@ -191,16 +196,13 @@ class _Compiler:
             when, clear = n.And(applies, when), n.Or(n.Not(applies), clear)
         ranks = {name: one.rank for name, one in levels.items()}
         hold = None if decl.cadence is None else 3 * decl.cadence
-        made = CompiledRule(
+        return CompiledRule(
             number=number, id=id, pack=pack, rule=rule, type=type_name, prop=prop, decl=decl, levels=levels,
             when=when, clear=clear, level=level, where=where, messages=messages,
-            parameters=parameters, limits=_limits(when),
+            limits=_limits(when),
             timing=Timing(rule.lasting, rule.clear_lasting, hold, rule.latched, ranks),
             absent_timing=Timing(timedelta(0), timedelta(0), None, rule.latched, ranks),
         )  # fmt: skip
-        used = {leaf.id for leaf in made.leaves if isinstance(leaf, n.Parameter)}
-        object.__setattr__(made, "parameters", {name: full for name, full in parameters.items() if name in used})
-        return made
 
     def _check_levels(self, id: str, level: n.Expr, levels: Mapping[str, Level]) -> None:
         for result in _results(level):
@@ -210,13 +212,12 @@ class _Compiler:
                     advice=f"Levels of the scale: {', '.join(levels)}.",
                 )  # fmt: skip
 
-    def _rule_scope(self, pack: Pack, type: EntityType, decl: PropertyDecl) -> tuple[Scope, dict[str, str]]:
+    def _rule_scope(self, pack: Pack, type: EntityType, decl: PropertyDecl) -> Scope:
         watched = Known("number", decl.unit)
         names = self._fields(type) | {"value": watched, "observed_at": Known("time")}
-        known, ids = self._parameters(pack)
         links = {link: self._properties(self.packs.type(one.to)) for link, one in type.links.items()}
         links["self"] = self._properties(type)
-        return Scope(names, known, links, watched), ids
+        return Scope(names, self._parameters(pack), links, watched)
 
     def _fields(self, type: EntityType) -> dict[str, Known]:
         for name in type.fields:
@@ -229,17 +230,15 @@ class _Compiler:
     def _properties(self, type: EntityType) -> dict[str, Known]:
         return {name: Known("number", one.unit) for name, one in type.properties.items()}
 
-    def _parameters(self, pack: Pack) -> tuple[dict[str, Known], dict[str, str]]:
+    def _parameters(self, pack: Pack) -> dict[str, Known]:
         """Scalar parameters by the names a pack may write: its own by id, others by `<last part>.<id>`."""
         known: dict[str, Known] = {}
-        ids: dict[str, str] = {}
         for other in (*self.packs.packs, pack):  # own names last: they win
             for one in other.parameters:
                 if any(entry.value is not None for entry in one.in_force):
                     name = one.id if other is pack else f"{other.id.rpartition('.')[2]}.{one.id}"
-                    known[name] = Known("number", one.unit)
-                    ids[name] = f"{other.id}.{one.id}"
-        return known, ids
+                    known[name] = Known("number", one.unit, f"{other.id}.{one.id}")
+        return known
 
     def checked(self, pack: Pack, one: Derive) -> Derive:
         properties = self.packs.type(one.of).properties
@@ -253,8 +252,7 @@ class _Compiler:
     def indicator(self, pack: Pack, one: Indicator) -> CompiledIndicator:
         id = f"{pack.id}.{one.id}"
         type = self.packs.type(one.over)
-        known, ids = self._parameters(pack)
-        scope = Scope(self._fields(type) | self._properties(type), known)
+        scope = Scope(self._fields(type) | self._properties(type), self._parameters(pack))
         try:
             value = parse(one.value, scope)
             where = n.Truth(True) if one.where is None else parse(one.where, scope, kind="boolean")
@@ -265,8 +263,7 @@ class _Compiler:
             raise RuleRefused(what="indicator", id=id, problem=f"its value is a {value.kind}", advice=advice)
         used = n.leaves(value, where)
         properties = sorted(leaf.key for leaf in used if leaf.key in type.properties)
-        parameters = {leaf.id: ids[leaf.id] for leaf in used if isinstance(leaf, n.Parameter)}
-        return CompiledIndicator(id, one, value, where, tuple(properties), parameters)
+        return CompiledIndicator(id, one, value, where, tuple(properties))
 
 
 _ANY: tuple[Any, n.Expr] = (None, n.Missing("text"))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -156,4 +155,4 @@ class Series:
 
 def stored_ids(body: bytes) -> list[str]:
     """The entities a stored chunk speaks of."""
-    return cast(list[str], msgspec.msgpack.decode(zlib.decompress(body), type=_Body).ids)
+    return msgspec.msgpack.decode(zlib.decompress(body), type=_Body).ids

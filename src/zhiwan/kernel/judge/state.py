@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from zhiwan.kernel.facts.observations import UTC_US
 from zhiwan.kernel.judge.rulebook import Group, RuleBook
 from zhiwan.kernel.judge.series import Series, stored_ids
 from zhiwan.kernel.judge.tracking import Tracked
@@ -59,7 +61,7 @@ class JudgeState:
         self._bound: tuple[RuleBook, World] | None = None
         self.index = pl.DataFrame()
         self.fields: dict[str, pl.DataFrame] = {}
-        self.present: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
+        self.present: dict[str, npt.NDArray[np.bool_]] = {}
 
     # Reading and writing what is remembered
 
@@ -102,7 +104,7 @@ class JudgeState:
             series.dropped.clear()
 
     def release(self, alarm_id: str) -> None:
-        """A person released a latched alarm: the next judge or tick tells that it is cleared, now or once it is quiet."""
+        """A person released a latched alarm: the next judge or tick tells it cleared, now or once it is quiet."""
         self.released.add(alarm_id)
         self._touched.add((PROMISE, alarm_id))
 
@@ -182,12 +184,24 @@ class JudgeState:
             known = world.entities.get(type)
             if known is None:
                 known = pl.DataFrame(schema={"id": pl.String(), "name": pl.String(), "town": pl.String()})
-            aligned = ids.join(known.with_columns(__here=True), on="id", how="left", maintain_order="left")
+            aligned = ids.join(_clean(known).with_columns(__here=True), on="id", how="left", maintain_order="left")
             self.present[type] = aligned["__here"].fill_null(False).to_numpy()
             self.fields[type] = aligned.drop("__here", "slot")
             indexes.append(ids.filter(aligned["__here"].fill_null(False)).with_columns(type=pl.lit(type)))
         schema = {"id": pl.String(), "slot": pl.Int64(), "type": pl.String()}
         self.index = pl.concat(indexes) if indexes else pl.DataFrame(schema=schema)
+
+
+def _clean(frame: pl.DataFrame) -> pl.DataFrame:
+    """Fields as the engines want them: doubles without NaN, moments in UTC."""
+    casts = []
+    for name, dtype in frame.schema.items():
+        if dtype.is_numeric():
+            number = pl.col(name).cast(pl.Float64)
+            casts.append(pl.when(number.is_finite()).then(number).alias(name))
+        elif dtype == pl.Date:
+            casts.append(pl.col(name).cast(UTC_US))
+    return frame.with_columns(casts)
 
 
 def horizon(book: RuleBook, group: Group) -> int:

@@ -44,7 +44,7 @@ def advance(
     return facts
 
 
-def tick(timing: Timing, tracked: Tracked, last: datetime, now: datetime) -> list[Fact]:
+def pass_time(timing: Timing, tracked: Tracked, last: datetime, now: datetime) -> list[Fact]:
     """Time passes without a reading; `last` is the newest one."""
     after, facts = ripen(timing, tracked.now, last, now)
     if facts:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +20,7 @@ ENTITY_COLUMNS = ("id", "name", "town", "area", "lon", "lat")
 LINK_SCHEMA = {"from_id": pl.String(), "link": pl.String(), "to_id": pl.String()}
 
 
-class Parameters(Protocol):
-    """The part of ParameterBook that judging reads."""
-
-    @property
-    def zone(self) -> tzinfo: ...
-
-    def intervals(self, id: str, region: str = "CN") -> tuple[Interval, ...]: ...
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(eq=False)
@@ -71,10 +64,11 @@ class World:
         return None
 
 
-def microseconds(moment: object) -> int:
+def microseconds(moment: datetime) -> int:
     """An aware datetime as microseconds since 1970."""
-    from datetime import UTC, datetime, timedelta
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
-    if not isinstance(moment, datetime):
-        raise TypeError("an aware datetime is needed")
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+def moment(at: int) -> datetime:
+    """Microseconds since 1970 as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=at)

@@ -125,7 +125,7 @@ class Name(Leaf):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Leaf):
-    """`:id`: the value in force at the time of the reading; missing when none is."""
+    """`:limit`: the value in force at the time of the reading; missing when none is. `id` is the global id."""
 
     id: str
 

@@ -177,7 +177,7 @@ class _Reader:
         known = self.scope.parameters.get(id)
         if known is None:
             self._refuse(syntax, f'the parameter ":{id}" is not known here', _closest(id, self.scope.parameters))
-        return n.Parameter(id), known.unit
+        return n.Parameter(known.id or id), known.unit
 
     def _read_neg(self, syntax: exp.Neg) -> tuple[n.Expr, str | None]:
         self._only(syntax, "this")

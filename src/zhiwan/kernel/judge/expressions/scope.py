@@ -10,10 +10,14 @@ from zhiwan.kernel.judge.expressions.nodes import Kind
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A name's kind and unit (UCUM code); None when the unit is not known or there is none."""
+    """A name's kind and unit (UCUM code); None when the unit is not known or there is none.
+
+    `id` is a parameter's global id, where the name is short for it.
+    """
 
     kind: Kind = "number"
     unit: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
