@@ -21,7 +21,7 @@ def open_table(table: str, *, district: str = DISTRICT_ALL, area: str | None = "
     statements = [f"GRANT {district} ON {table} TO zhiwan_district"]
     if area:
         statements.append(f"GRANT {area} ON {table} TO zhiwan_area")
-    return migrations.RunSQL(statements, [f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_area"])
+    return migrations.RunSQL(tuple(statements), (f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_area",))
 
 
 def guarded_table(table: str, *, area: str = "SELECT", shared: bool = False) -> migrations.RunSQL:
@@ -41,9 +41,9 @@ def guarded_table(table: str, *, area: str = "SELECT", shared: bool = False) -> 
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
         f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_area",
     ]
-    return migrations.RunSQL(statements, backwards)
+    return migrations.RunSQL(tuple(statements), tuple(backwards))
 
 
 def run_all(statements: Iterable[str]) -> migrations.RunSQL:
     """Statements whose way back is to drop what they speak of."""
-    return migrations.RunSQL(list(statements), migrations.RunSQL.noop)
+    return migrations.RunSQL(tuple(statements), migrations.RunSQL.noop)

@@ -59,8 +59,8 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def of_value(entity: str, property: str, observed_at: datetime, value: float, quality: int, town: str) -> Hint:
-    """A new latest value."""
+def of_value(entity: str, property: str, at: int, value: float, quality: int, town: str) -> Hint:
+    """A new latest value; `at` in milliseconds."""
     return {
         "kind": "value",
         "town": town,
@@ -68,7 +68,7 @@ def of_value(entity: str, property: str, observed_at: datetime, value: float, qu
         "entity": entity,
         "property": property,
         "value": value,
-        "at": milliseconds(observed_at),
+        "at": at,
         "quality": quality,
     }
 

@@ -24,6 +24,7 @@ import polars as pl
 from django.db import connection
 
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.sql.arrays import pg_array
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.alarm_life import apply_events
 from zhiwan.city.watch.follow_up import follow_alarms
@@ -49,7 +50,7 @@ JOIN registry_entity e ON e.id = n.entity
 ON CONFLICT (entity_id, property) DO UPDATE SET observed_at = excluded.observed_at, value = excluded.value,
     quality = excluded.quality, source = excluded.source, recorded_at = excluded.recorded_at, town = excluded.town
 WHERE (excluded.observed_at, excluded.recorded_at) >= (l.observed_at, l.recorded_at)
-RETURNING entity_id, property, observed_at, value, quality, town
+RETURNING entity_id, property, (extract(epoch FROM observed_at) * 1000)::bigint, value, quality, town
 """
 _STATE = """
 -- save_state: what rules and intake remember
@@ -182,7 +183,7 @@ def _save_latest(cursor: Any, frames: list[pl.DataFrame]) -> list[dict[str, Any]
         .sort("entity", "property")
     )
     columns = ("entity", "property", "observed_at", "value", "quality", "source", "recorded_at")
-    cursor.execute(_LATEST, [newest[name].to_list() for name in columns])
+    cursor.execute(_LATEST, [pg_array(newest[name]) for name in columns])
     return [hints.of_value(*row) for row in cursor.fetchall()]
 
 
