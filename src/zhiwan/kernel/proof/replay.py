@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, UTC_US, Quality
-from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, RuleBook, World, judge, tick
-from zhiwan.kernel.packs.models import EntityType, FieldDecl, Pack
+from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, RuleBook, World
+from zhiwan.kernel.judge.stream import judge, tick
+from zhiwan.kernel.packs.models import EntityType, FieldDecl, Pack, print_duration
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.replays import Arriving, Expectation, Replay, ReplayEntity
 
@@ -97,6 +98,7 @@ def run_replay(packs: PackSet, pack: Pack, replay: Replay, book: RuleBook) -> Re
             at = f"at +{_spoken(moment - start)}"
             problems += [f"{at}: {problem}" for problem in _compare(pack, replay, expected[moment], seen)]
         before = moment
+    problems += _advice(packs, pack, replay) if problems else []
     return Replayed(replay, problems, [event for event in seen.events if event.rule.startswith(f"{pack.id}.")])
 
 
@@ -215,6 +217,16 @@ def _compare(pack: Pack, replay: Replay, wanted: Expectation, seen: _Seen) -> It
         shown = None if known is None else known[1]
         if not _same(shown, value):
             yield f"{name} is {'missing' if shown is None else shown}, expected {'missing' if value is None else value}"
+
+
+def _advice(packs: PackSet, pack: Pack, replay: Replay) -> list[str]:
+    """The one surprise that authors meet most: between readings far apart nothing lasts."""
+    rule = next((one for one in pack.rules if one.id == replay.rule), None)
+    cadence = packs.property(rule.watch).cadence if rule else None
+    if rule is None or cadence is None or not rule.lasting or replay.clock.step <= 3 * cadence:
+        return []
+    held, step = print_duration(3 * cadence), print_duration(replay.clock.step)
+    return [f"note: a value of {rule.watch} holds for {held} (three cadences), the clock steps {step}: nothing lasts"]
 
 
 def _tells(event: AlarmEvent) -> bool:
