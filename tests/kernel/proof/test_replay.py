@@ -32,7 +32,8 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> PackSet:
     folder = new_pack("life/noise", tmp_path_factory.mktemp("packs"))
     types = folder / "types.yml"
     doubled = "  properties:\n    doubled: {title: {zh: 两倍, en: Doubled}, unit: Cel, derived: true}\n"
-    types.write_text(types.read_text("utf-8").replace("  properties:\n", doubled), "utf-8")
+    text = types.read_text("utf-8").replace("  properties:\n", doubled).replace("cadence: 5min", "cadence: 3min")
+    types.write_text(text, "utf-8")
     (folder / "derive.yml").write_text(
         "- id: double\n  title: {zh: 两倍, en: Doubled}\n  of: NoiseStation\n  inputs: [reading]\n"
         "  outputs: [doubled]\n  code: twice:double\n",
@@ -108,6 +109,13 @@ def test_a_reading_that_is_late_is_not_known_before_it_arrives(packs: PackSet) -
 
 def test_a_reading_out_of_range_is_kept_and_not_judged(packs: PackSet) -> None:
     assert run(packs, [20, 999, 999, 999], {"at": "+15min", "open": [], "values": {"reading": 999}}).problems == []
+
+
+def test_readings_may_come_more_often_than_the_story_steps(packs: PackSet) -> None:
+    rare = {"start": "2026-07-01T06:00:00+08:00", "step": "30min"}
+    hot = {"at": "+40min", "open": ["above_limit"]}
+    assert run(packs, [20, 65, 65], hot, clock=rare).problems[-1].startswith("note: a value of NoiseStation.reading")
+    assert run(packs, [20, 65, 65], hot, clock=rare | {"every": "5min"}).problems == []
 
 
 def test_other_entities_have_feeds_of_their_own(packs: PackSet) -> None:

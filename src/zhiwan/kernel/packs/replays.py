@@ -51,7 +51,14 @@ class _Replayed(BaseModel):
 
 class Clock(_Replayed):
     start: AwareDatetime  # with its offset: 2026-07-01T06:00:00+08:00
-    step: Duration
+    step: Duration  # one item of a feed per step
+    every: Duration | None = None  # readings come that often within a step, all with the step's item
+
+    @model_validator(mode="after")
+    def _steps_forward(self) -> Clock:
+        if not self.step or (self.every is not None and (not self.every or self.step % self.every)):
+            raise ValueError("a step is longer than nothing, and a whole number of `every`")
+        return self
 
 
 class ReplayEntity(_Replayed):

@@ -115,11 +115,16 @@ def _readings(replay: Replay) -> Iterator[Reading]:
     for name, feed in replay.feeds.items():
         who, _, property_name = name.rpartition(".")
         for number, item in enumerate(feed):
-            at = replay.clock.start + replay.clock.step * number
             value = item.value if isinstance(item, Arriving) else item
             after = item.after if isinstance(item, Arriving) else timedelta(0)
-            if value is not None:
-                yield Reading(who or replay.entity.id, property_name, at, at + after, float(value))
+            for at in _times(replay, number) if value is not None else ():
+                yield Reading(who or replay.entity.id, property_name, at, at + after, float(value or 0))
+
+
+def _times(replay: Replay, number: int) -> list[datetime]:
+    """When the readings of a step are observed: at its start, or `every` so often within it."""
+    begins, every = replay.clock.start + replay.clock.step * number, replay.clock.every or replay.clock.step
+    return [begins + every * part for part in range(replay.clock.step // every)]
 
 
 def _batch(packs: PackSet, replay: Replay, arrived: list[Reading], sequence: int) -> pl.DataFrame:
@@ -223,10 +228,13 @@ def _advice(packs: PackSet, pack: Pack, replay: Replay) -> list[str]:
     """The one surprise that authors meet most: between readings far apart nothing lasts."""
     rule = next((one for one in pack.rules if one.id == replay.rule), None)
     cadence = packs.property(rule.watch).cadence if rule else None
-    if rule is None or cadence is None or not rule.lasting or replay.clock.step <= 3 * cadence:
+    if rule is None or cadence is None or not rule.lasting:
         return []
-    held, step = print_duration(3 * cadence), print_duration(replay.clock.step)
-    return [f"note: a value of {rule.watch} holds for {held} (three cadences), the clock steps {step}: nothing lasts"]
+    apart = replay.clock.every or replay.clock.step
+    if min(apart, rule.lasting) <= 3 * cadence:
+        return []
+    held = f"a value of {rule.watch} holds for three cadences ({print_duration(3 * cadence)})"
+    return [f"note: {held}, readings come every {print_duration(apart)}: nothing lasts; set `every` of the clock"]
 
 
 def _tells(event: AlarmEvent) -> bool:
