@@ -185,8 +185,8 @@ def _start_servers(
         nats = EmbeddedPart("NATS", EmbeddedNats(folder.path, options.mqtt_port))
         supervisor.run(nats)
         environment["ZHIWAN_NATS_URL"] = nats.started.url
-        environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials)
-        environment["ZHIWAN_DOOR_FILE"] = str(nats.started.door)
+        environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials_file)
+        environment["ZHIWAN_DOOR_FILE"] = str(nats.started.door_file)
         environment["ZHIWAN_NATS_LOG"] = str(nats.started.log)
         say("NATS answers")
     return str(owner)
