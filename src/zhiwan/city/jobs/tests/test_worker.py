@@ -1,0 +1,68 @@
+"""The queue works with the rights of its own connection: what an alarm's transaction asked for is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from zhiwan.city import packs_loaded
+from zhiwan.city.jobs.connector import worker_connector
+from zhiwan.city.people.acting import acting, acting_system
+from zhiwan.city.watch import pipeline
+from zhiwan.city.watch.follow_up import follow_warnings
+from zhiwan.city.watch.tests import surge
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _city(monkeypatch: pytest.MonkeyPatch) -> Any:
+    surge.use_packs(monkeypatch)
+    surge.found_city()
+    yield
+    packs_loaded.forget()
+
+
+def work() -> None:
+    """Do every waiting job as the `jobs` process does."""
+    with app.replace_connector(worker_connector()) as worker:
+        worker.run_worker(wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="never")
+
+
+def numbers() -> dict[str, int]:
+    with acting_system("web"), connection.cursor() as cursor:
+        cursor.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
+        found = dict(cursor.fetchall())
+        cursor.execute("SELECT (SELECT count(*) FROM cases_case), (SELECT count(*) FROM watch_warning)")
+        found["cases"], found["warnings"] = cursor.fetchone()
+    return found
+
+
+def test_an_alarm_leads_to_its_case_and_its_proposal() -> None:
+    pipeline.commit_batch(stream=None, events=[surge.event("opened")], now=surge.AT)
+    work()
+    assert numbers() == {"succeeded": 2, "cases": 1, "warnings": 1}
+
+
+def test_a_town_may_ask_for_a_job_but_not_look_into_the_queue() -> None:
+    with acting(surge.post("east")):
+        follow_warnings()
+    work()
+    assert numbers()["succeeded"] == 1
+    with pytest.raises(Exception, match="permission denied"), acting(surge.post("east")), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def ask_and_fail() -> None:
+    follow_warnings()
+    raise ZeroDivisionError
+
+
+def test_a_job_of_a_transaction_that_failed_does_not_exist() -> None:
+    with pytest.raises(ZeroDivisionError), acting_system("web"):
+        ask_and_fail()
+    work()
+    assert numbers() == {"cases": 0, "warnings": 0}
