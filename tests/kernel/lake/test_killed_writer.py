@@ -58,6 +58,20 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None
     assert figures["n"].sum() == BATCHES * SIZE
 
 
+def test_a_reader_never_waits_for_or_sees_half_of_what_a_writer_does(tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    writer = _start(folder, 100)
+    lake, kept, reads = Lake(folder), 0, 0
+    while writer.poll() is None:
+        found = len(lake.rows("e", "level", NOON, NOON + timedelta(days=1)))
+        counted = lake.hourly("e", "level", NOON, NOON + timedelta(days=1))["n"].sum()
+        assert kept <= found <= counted, "figures hold at least what was read before them"
+        kept, reads = found, reads + 1
+    assert writer.returncode == 0
+    assert reads > 1
+    assert len(lake.rows("e", "level", NOON, NOON + timedelta(days=1))) == BATCHES * SIZE
+
+
 def _start(folder: Path, size: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(folder), str(size)]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

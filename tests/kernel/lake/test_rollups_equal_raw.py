@@ -30,7 +30,7 @@ step = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(step, min_size=1, max_size=8))
 def test_figures_equal_raw_after_any_history(steps: list[tuple[str, list[tuple[object, ...]] | None]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

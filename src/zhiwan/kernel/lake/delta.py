@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
 
@@ -57,7 +58,7 @@ class Lake:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._offset = offset_of(zone)
-        self._engine = Engine()
+        self._engine = Engine(self.folder / "spill" / uuid4().hex)  # one each: DuckDB names its files alike
         self._raw = Table(self.folder / "observations", OBSERVATION_SCHEMA, ["month"], "observed_at")
         self._indicators = Table(self.folder / "indicators", INDICATOR_SCHEMA, ["month"], "at")
         self._rollups = RollUps(self.folder, self._raw, self._engine, self._offset)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,8 +19,9 @@ SqlValue = str | int | float | datetime | Sequence[str] | None
 class Engine:
     """Runs questions; safe to use from several threads."""
 
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(":memory:")
+    def __init__(self, spill: Path) -> None:
+        """`spill` is where DuckDB puts what does not fit in memory; it makes and empties the folder itself."""
+        self._connection = duckdb.connect(":memory:", config={"temp_directory": str(spill)})
         self._connection.execute("SET autoinstall_known_extensions = false")
 
     def ask(

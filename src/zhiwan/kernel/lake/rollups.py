@@ -30,7 +30,7 @@ _KEY_SCHEMA = {name: ROLLUP_SCHEMA[name] for name in _KEY}
 _FOLD_ROWS = 400_000
 _FOLD_FILES = 60
 _DAYS_LISTED = 40
-_JOIN_GAP = timedelta(hours=6)
+_JOIN_GAP = timedelta(hours=30)
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,12 @@ class RollUps:
 
 
 def _runs(buckets: pl.DataFrame) -> list[pl.DataFrame]:
-    """Buckets in groups that lie close together in time: one late value must not make us read all weeks between."""
-    ordered = buckets.sort("start")
-    step = ordered["start"].diff() > _JOIN_GAP + DAY
-    return ordered.with_columns(run=step.fill_null(False).cum_sum()).partition_by("run", include_key=False)
+    """Buckets in groups that lie close together in time and in one month: one late value must not make us read all
+    weeks between, and years of imported history are taken in pieces that fit in memory."""
+    start = pl.col("start")
+    step = (start.diff() > _JOIN_GAP) | (month_of("start") != month_of("start").shift(1))
+    ordered = buckets.sort("start").with_columns(run=step.fill_null(False).cum_sum())
+    return ordered.partition_by("run", include_key=False)
 
 
 def _inside(where: Where) -> pl.Expr:

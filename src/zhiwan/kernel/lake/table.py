@@ -51,10 +51,7 @@ class Table:
         """The table at its newest version; None while nobody has written to it."""
         with self._lock:
             if self._table is None:
-                try:
-                    self._table = DeltaTable(self.folder)
-                except TableNotFoundError:
-                    return None
+                self._table = self._opened()
             else:
                 self._table.update_incremental()
             return self._table
@@ -119,74 +116,69 @@ class Table:
         return found if all(Path(path).exists() for path in found) else None
 
     # -- writing ---------------------------------------------------------------------------------------------------
+    # Every writer opens the table anew (a few milliseconds): readers in other threads never wait for a commit or a
+    # compaction, and a handle is never used by two threads.
 
     def append(self, frame: pl.DataFrame, app: str | None = None, version: int = 0) -> bool:
         """Add rows once per (app, version). The frame holds the schema and the partition columns."""
-        with self._lock:
+        if app is not None and version <= self.committed(app):
+            return False
+        marks = [] if app is None else [Transaction(app, version)]
+        try:
+            write_deltalake(
+                self._made(frame),
+                frame,
+                mode="append",
+                writer_properties=_WRITER,
+                commit_properties=CommitProperties(app_transactions=marks),
+            )
+        except CommitFailedError as problem:
+            # Another process committed under our app name between the comparison and now: it wins.
             if app is not None and version <= self.committed(app):
                 return False
-            marks = [] if app is None else [Transaction(app, version)]
-            try:
-                write_deltalake(
-                    self._opened(frame),
-                    frame,
-                    mode="append",
-                    writer_properties=_WRITER,
-                    commit_properties=CommitProperties(app_transactions=marks),
-                )
-            except CommitFailedError as problem:
-                # Another process committed under our app name between the comparison and now: it wins.
-                if app is not None and version <= self.committed(app):
-                    return False
-                raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
-            return True
+            raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
+        return True
 
     def replace(self, frame: pl.DataFrame, predicate: str) -> None:
         """Put the rows in place of all that the predicate holds for, in one commit."""
-        with self._lock:
-            try:
-                write_deltalake(
-                    self._opened(frame), frame, mode="overwrite", predicate=predicate, writer_properties=_WRITER
-                )
-            except CommitFailedError as problem:
-                raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
+        try:
+            write_deltalake(self._made(frame), frame, mode="overwrite", predicate=predicate, writer_properties=_WRITER)
+        except CommitFailedError as problem:
+            raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
 
     def delete(self, predicate: str, app: str, version: int) -> None:
         """Delete rows and leave a mark for later readers of the log."""
-        with self._lock:
-            if table := self.refresh():
-                mark = CommitProperties(app_transactions=[Transaction(app, version)])
-                table.delete(predicate, commit_properties=mark)
+        if table := self._opened():
+            table.delete(predicate, commit_properties=CommitProperties(app_transactions=[Transaction(app, version)]))
 
     def compact(self) -> None:
         """Merge the small files of each partition."""
-        with self._lock:
-            if table := self.refresh():
-                table.optimize.compact(writer_properties=_WRITER)
+        if table := self._opened():
+            table.optimize.compact(writer_properties=_WRITER)
 
     def vacuum(self, keep: timedelta) -> int:
         """Delete files that no version of the last `keep` used."""
-        with self._lock:
-            if (table := self.refresh()) is None:
-                return 0
-            hours = keep // timedelta(hours=1)
-            return len(table.vacuum(hours, dry_run=False, enforce_retention_duration=False))
+        if (table := self._opened()) is None:
+            return 0
+        return len(table.vacuum(keep // timedelta(hours=1), dry_run=False, enforce_retention_duration=False))
 
-    def _opened(self, frame: pl.DataFrame) -> DeltaTable:
-        table = self.refresh()
-        if table is None:
-            table = DeltaTable.create(
-                self.folder,
-                schema=_delta_schema(frame.columns, self.schema),
-                mode="ignore",
-                partition_by=self._partitions,
-                configuration={
-                    "delta.deletedFileRetentionDuration": "interval 7 days",
-                    "delta.dataSkippingStatsColumns": ",".join(_statistics(self.time, frame.columns)),
-                },
-            )
-            self._table = table
-        return table
+    def _opened(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.folder)
+        except TableNotFoundError:
+            return None
+
+    def _made(self, frame: pl.DataFrame) -> DeltaTable:
+        return self._opened() or DeltaTable.create(
+            self.folder,
+            schema=_delta_schema(frame.columns, self.schema),
+            mode="ignore",
+            partition_by=self._partitions,
+            configuration={
+                "delta.deletedFileRetentionDuration": "interval 7 days",
+                "delta.dataSkippingStatsColumns": ",".join(_statistics(self.time, frame.columns)),
+            },
+        )
 
 
 def _statistics(time: str, columns: Iterable[str]) -> list[str]:
