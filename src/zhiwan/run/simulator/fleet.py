@@ -1,0 +1,119 @@
+"""The simulated district's devices: how many of which type stand where, under which name, and which are faulty.
+
+A pack's demo.yml says what to place; the place says where villages, towns, rivers and the coast are. The same packs,
+place and seed give the same fleet. Nothing here knows a type by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from zhiwan.kernel.packs.models import DemoDevice, EntityType
+from zhiwan.kernel.packs.packset import PackSet
+from zhiwan.kernel.packs.place import PlaceDecl
+from zhiwan.run.simulator.faults import PlantedFault, plant
+from zhiwan.run.simulator.sites import Ground, Site
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class SimDevice:
+    """One simulated device and the one entity it reports for (both have the same id)."""
+
+    id: str
+    type: str
+    name: str
+    name_en: str
+    area: str
+    town: str
+    lon: float
+    lat: float
+    every: timedelta
+    signals: Mapping[str, Mapping[str, Any]]
+    fields: Mapping[str, float | str | bool | None]
+    decimals: Mapping[str, int]
+    number: int  # position in the fleet: the seed of everything that is its own
+    links: Mapping[str, str] = field(default_factory=dict)
+    fault: PlantedFault | None = None
+
+
+def build_fleet(packs: PackSet, place: PlaceDecl, seed: int = SEED) -> list[SimDevice]:
+    """All devices of the demonstration, ordered by pack, type and number."""
+    ground = Ground(place)
+    devices: list[SimDevice] = []
+    for pack in packs.packs:
+        for wanted in pack.demo.devices:
+            kind = packs.type(wanted.type)
+            rng = np.random.default_rng([seed, *wanted.id_prefix.encode()])
+            sites = ground.sites(wanted.near, wanted.count, rng)
+            for number, site in enumerate(sites, start=1):
+                devices.append(_device(wanted, kind, site, number, len(devices), rng))
+    devices = _linked(devices, packs)
+    faults = {fault.device: fault for fault in plant(devices, packs, seed)}
+    return [replace(device, fault=faults.get(device.id)) for device in devices]
+
+
+def planted_faults(packs: PackSet, place: PlaceDecl, seed: int = SEED) -> list[PlantedFault]:
+    """What is wrong with which device, and where it must show in the figures of data quality."""
+    return [device.fault for device in build_fleet(packs, place, seed) if device.fault is not None]
+
+
+def _device(
+    wanted: DemoDevice, kind: EntityType, site: Site, number: int, position: int, rng: np.random.Generator
+) -> SimDevice:
+    zh = wanted.name.zh.replace("{place}", site.name).replace("{n}", str(number))
+    en = wanted.name.en.replace("{place}", site.name_en).replace("{n}", str(number))
+    return SimDevice(
+        id=f"{wanted.id_prefix}-{number:04d}",
+        type=wanted.type,
+        name=zh,
+        name_en=en,
+        area=site.area,
+        town=site.area[:9],
+        lon=site.lon,
+        lat=site.lat,
+        every=wanted.every,
+        signals=dict(wanted.signals),
+        fields={name: _drawn(given, site, number, rng) for name, given in wanted.fields.items()},
+        decimals={name: kind.properties[name].decimals for name in wanted.signals},
+        number=position,
+    )
+
+
+def _drawn(given: Any, site: Site, number: int, rng: np.random.Generator) -> float | str | bool | None:
+    """A field as demo.yml gives it: {between: [a, b]}, {choose: [...]}, text with {place} and {n}, or a plain value."""
+    if isinstance(given, Mapping) and "between" in given:
+        low, high = given["between"]
+        return round(float(rng.uniform(low, high)), 2)
+    if isinstance(given, Mapping) and "choose" in given:
+        options: Sequence[float | str | bool] = given["choose"]
+        return options[int(rng.integers(0, len(options)))]
+    if isinstance(given, str):
+        return given.replace("{place}", site.name).replace("{n}", str(number))
+    plain: float | str | bool | None = given
+    return plain
+
+
+def _linked(devices: list[SimDevice], packs: PackSet) -> list[SimDevice]:
+    """Each link of a type leads to the nearest device of the type it names."""
+    by_type: dict[str, list[SimDevice]] = {}
+    for device in devices:
+        by_type.setdefault(device.type, []).append(device)
+    places = {name: np.array([(one.lon, one.lat) for one in group]) for name, group in by_type.items()}
+    found = []
+    for device in devices:
+        links = {}
+        for name, link in packs.type(device.type).links.items():
+            if link.to in by_type:
+                # A degree of longitude is shorter than one of latitude: weigh it so that "nearest" is meant on the ground.
+                across = float(np.cos(np.radians(device.lat)))
+                away = (places[link.to] - (device.lon, device.lat)) * (across, 1.0)
+                links[name] = by_type[link.to][int(np.argmin((away**2).sum(axis=1)))].id
+        found.append(replace(device, links=links))
+    return found
