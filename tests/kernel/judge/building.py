@@ -142,7 +142,8 @@ def total(readings: pl.DataFrame, parameters) -> pl.DataFrame:
 
 
 DERIVES = [
-    {"id": "risk", "title": both("r"), "of": "Station", "inputs": ["rain", "level"], "outputs": ["risk"], "code": "x:hourly"},
+    {"id": "risk", "title": both("r"), "of": "Station", "inputs": ["rain", "level"], "outputs": ["risk"],
+     "code": "x:hourly"},
     {"id": "total", "title": both("t"), "of": "Station", "inputs": ["rain"], "outputs": ["total"], "code": "x:total",
      "window": "30min"},
 ]  # fmt: skip

@@ -32,8 +32,9 @@ def by_duckdb(expr, frame):
 
 
 def same(left, right):
-    if isinstance(left, float) and isinstance(right, int | float):
-        return left == right or math.isclose(left, right, rel_tol=1e-12, abs_tol=0.0)
+    """To the last bit: a threshold must not be passed in one engine only."""
+    if isinstance(left, float) and isinstance(right, int | float) and not isinstance(right, bool):
+        return left == right
     return left == right and type(left) is type(right)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from building import DERIVES, NOW, book_of, frame, observation, pack, packs, rule, world_of
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,8 @@ from zhiwan.kernel.judge.stream import judge
 RULES = [
     rule("simple"),
     rule("lasting", lasting="10min", clear="value < warning_level - 0.5", clear_lasting="5min"),
-    rule("levels", when="value > :limit", level="CASE WHEN value >= 5 THEN 'red' WHEN value >= 4 THEN 'orange' ELSE 'blue' END",
+    rule("levels", when="value > :limit",
+         level="CASE WHEN value >= 5 THEN 'red' WHEN value >= 4 THEN 'orange' ELSE 'blue' END",
          message={"zh": "{name}：{value - :limit}，前值 {previous}", "en": "{value}"}),
     rule("rise", when="value - previous > 1", lateness="20min", near="1h"),
     rule("mean", when="mean(value, '15min') > 3 AND count(value, '15min') > 1", lateness="30min"),
@@ -53,7 +55,7 @@ def streams(draw):
 
 def batches(rows, cuts):
     bounds = [-1, *cuts, max(row["seq"] for row in rows)]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         yield [row for row in rows if low < row["seq"] <= high]
 
 

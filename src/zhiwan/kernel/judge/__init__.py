@@ -17,28 +17,38 @@ from zhiwan.kernel.judge.engines.duckdb import to_duckdb
 from zhiwan.kernel.judge.engines.polars import to_polars
 from zhiwan.kernel.judge.engines.reference import evaluate_reference
 from zhiwan.kernel.judge.errors import ExpressionRefused, RuleRefused
-from zhiwan.kernel.judge.events import AlarmEvent, Judgement
+from zhiwan.kernel.judge.events import AlarmEvent, Judgement, Problem
 from zhiwan.kernel.judge.expressions.nodes import Expr
 from zhiwan.kernel.judge.expressions.parse import parse
 from zhiwan.kernel.judge.expressions.scope import Known, Scope
+from zhiwan.kernel.judge.indicators import INDICATOR_SCHEMA, compute_indicators
+from zhiwan.kernel.judge.recompute import Recomputed, recompute
 from zhiwan.kernel.judge.rulebook import RuleBook
 from zhiwan.kernel.judge.state import JudgeState, StateRow
+from zhiwan.kernel.judge.stream import judge, tick
 from zhiwan.kernel.judge.world import World
 
 __all__ = [
+    "INDICATOR_SCHEMA",
     "AlarmEvent",
     "Expr",
     "ExpressionRefused",
     "JudgeState",
     "Judgement",
     "Known",
+    "Problem",
+    "Recomputed",
     "RuleBook",
     "RuleRefused",
     "Scope",
     "StateRow",
     "World",
+    "compute_indicators",
     "evaluate_reference",
+    "judge",
     "parse",
+    "recompute",
+    "tick",
     "to_duckdb",
     "to_polars",
 ]

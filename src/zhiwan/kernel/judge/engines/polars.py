@@ -58,7 +58,7 @@ def _print(expr: n.Expr) -> pl.Expr:
             return -_print(operand)
         case n.Divide(left, right):
             # x / infinity would be a harmless-looking 0: the divisor must be clean, the dividend need not.
-            return _print(left) / _finite(right)
+            return _print(left) / _divisor(right)
         case n.Arithmetic(left, right):
             return _SIGNS[expr.sign](_print(left), _print(right))
         case n.Comparison(left, right):
@@ -87,6 +87,15 @@ def _print(expr: n.Expr) -> pl.Expr:
     raise NotImplementedError(type(expr).__name__)
 
 
+def _divisor(expr: n.Expr) -> pl.Expr:
+    """A divisor that Polars cannot take for one number: by one number it multiplies with the reciprocal, 1 ulp off."""
+    if isinstance(expr, n.Leaf):
+        return pl.col(expr.key)
+    if isinstance(expr, n.Number):
+        return pl.repeat(expr.value, pl.len(), dtype=pl.Float64)
+    return _finite(expr) + pl.repeat(0.0, pl.len(), dtype=pl.Float64)
+
+
 def _call(expr: n.Call) -> pl.Expr:
     first, *rest = [_finite(argument) for argument in expr.arguments]
     match expr.function:
@@ -107,7 +116,7 @@ def _call(expr: n.Call) -> pl.Expr:
             if not isinstance(digits, n.Number) or digits.value == 0:
                 return first.round(0, mode="half_away_from_zero")
             factor = 10.0 ** int(digits.value)
-            return (first * factor).round(0, mode="half_away_from_zero") / factor
+            return (first * factor).round(0, mode="half_away_from_zero") / _divisor(n.Number(factor))
         case "power":
             return _power(first, rest[0])
         case "coalesce":
