@@ -21,7 +21,6 @@ from django.conf import settings
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from zhiwan.city.packs_loaded import book, lake, packs, place, region
 from zhiwan.city.people.acting import acting_system
@@ -87,8 +86,8 @@ def run_import(source_id: str, files: Sequence[Path], *, create_entities: bool) 
             progress.update(task, completed=1.0)
         if any(not outcome.before for outcome in outcomes):
             task = progress.add_task("hourly and daily figures", total=None)
+            lake().compact()  # first: figures are made month by month, from few files faster than from many
             lake().roll_up()
-            lake().compact()
             progress.update(task, total=1.0, completed=1.0)
     print_outcomes(console, outcomes)
     return 1 if any(outcome.refused for outcome in outcomes) else 0
@@ -222,17 +221,19 @@ def data_folder() -> Path:
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    table = Table("file", "rows", "values", "derived", "duplicates", "refused", "not declared", "seconds")
     for one in outcomes:
-        if one.before:
-            table.add_row(one.file.name, "imported before: nothing changed")
-            continue
-        refused = ", ".join(f"{code} {number:,}" for code, number in one.refused.items()) or "0"
-        extra = ", ".join(f"{column} {number:,}" for column, number in one.extra.items()) or "0"
-        figures = [f"{number:,}" for number in (one.rows, one.values, one.derived, one.duplicates)]
-        table.add_row(one.file.name, *figures, refused, extra, f"{one.seconds:.1f}")
-    console.print(table)
+        console.print(_sentence(one), highlight=False, soft_wrap=True)
     if any(one.refused for one in outcomes):
-        console.print(f"Refused cells with reason and next step: {data_folder()}/<file>.refused.csv")
-        if any("UNKNOWN_DEVICE" in one.refused for one in outcomes):
-            console.print("Stations that are not registered: register them, or import with --create-entities.")
+        console.print(f"Refused cells with reason and next step: {data_folder()}/<file>.refused.csv", soft_wrap=True)
+    if any(one.unknown for one in outcomes):
+        console.print("Stations that are not registered: register them, or import with --create-entities.")
+
+
+def _sentence(one: Outcome) -> str:
+    if one.before:
+        return f"{one.file.name}: imported before, nothing changed"
+    parts = [f"{one.rows:,} rows", f"{one.values:,} values", f"{one.derived:,} derived", f"{one.seconds:.1f} s"]
+    parts += [f"{one.duplicates:,} duplicates"] if one.duplicates else []
+    parts += [f"refused {code} {number:,}" for code, number in one.refused.items()]
+    parts += [f"undeclared column {column} {number:,}" for column, number in one.extra.items()]
+    return f"{one.file.name}: " + ", ".join(parts)
