@@ -293,4 +293,4 @@ def test_set_aside_texts_are_whole_sentences_in_both_languages() -> None:
     assert isinstance(aside, SetAside)
     assert aside.reason_zh == "单位不符：kg → m"
     assert aside.reason_en == "Wrong unit: kg → m"
-    assert aside.raw == '[1, "kg"]' or "kg" in aside.raw
+    assert aside.raw == '{"value": 1, "unit": "kg"}'

@@ -104,10 +104,10 @@ class Problem(NamedTuple):
 
 
 def cut(text: object, length: int = RAW_LENGTH) -> str:
-    """At most `length` characters of any text or bytes."""
+    """At most `length` characters of any text or bytes, such that every store can keep them (no lone surrogates)."""
     if isinstance(text, bytes):
         return text[: 4 * length].decode("utf-8", "replace")[:length]
-    return str(text)[:length]
+    return str(text)[:length].encode("utf-8", "replace").decode()
 
 
 def set_aside(problem: Problem, seq: int, device: str, at: datetime | None) -> SetAside:
@@ -115,4 +115,6 @@ def set_aside(problem: Problem, seq: int, device: str, at: datetime | None) -> S
     reason = REASONS[problem.code]
     detail = cut(problem.detail, 120)
     zh, en, hint_zh, hint_en = (text.format(detail=detail) for text in reason)
-    return SetAside(seq, device, problem.property[:120], cut(problem.raw), problem.code, zh, en, hint_zh, hint_en, at)
+    return SetAside(
+        seq, cut(device, 64), cut(problem.property, 120), cut(problem.raw), problem.code, zh, en, hint_zh, hint_en, at
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -14,20 +14,23 @@ _EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years
 _EPOCH_US = 1_000_000
 
 
-class NotFinite(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NotFinite:
     """A NaN, an infinity or a number too large for a double, as it was written."""
 
     text: str
 
 
-class Quantity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Quantity:
     """A value with the unit its sender named."""
 
     value: Any
     unit: str
 
 
-class NoNumber(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NoNumber:
     """A value that its format says is no number (text, data)."""
 
     raw: Any

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from zhiwan.kernel.sense.decoders.reading import NotFinite
+from zhiwan.kernel.sense.decoders.reading import NoNumber, NotFinite, Quantity
 
 #: One message; the broker and the HTTP door refuse larger ones before we see them.
 MOST_BYTES = 1_048_576
@@ -45,8 +45,12 @@ def show(value: Any) -> str:
         return str(value)
 
 
-def _shown(value: Any) -> str:
-    return value.text if isinstance(value, NotFinite) else str(value)
+def _shown(value: Any) -> Any:
+    if isinstance(value, NotFinite):
+        return value.text
+    if isinstance(value, Quantity):
+        return {"value": value.value, "unit": value.unit}
+    return value.raw if isinstance(value, NoNumber) else str(value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
