@@ -22,7 +22,6 @@ ALLOWED: dict[str, frozenset[str]] = {
     "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
     "observation.send": DESK | {"integrator"},
     "alarm.acknowledge": DESK,
-    "alarm.recompute": DESK,
     "set_aside.fix": DESK | {"data_steward"},
     "set_aside.drop": DESK | {"data_steward"},
     "warning.propose": frozenset({SYSTEM}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from zhiwan.kernel.packs.models import EntityType, FieldDecl
@@ -44,3 +44,21 @@ def _problem(declared: FieldDecl, value: Any) -> str | None:
             except (TypeError, ValueError):
                 return f"{value!r} is not a date like 2026-03-01"
     return None
+
+
+def value_to_judge(declared: FieldDecl, value: Any, zone: tzinfo) -> float | bool | str | datetime | None:
+    """A field as expressions calculate with it; what does not fit its declaration is missing.
+
+    A date is its first moment in the legal time zone, as it is for parameters.
+    """
+    if value is None or _problem(declared, value) is not None:
+        return None
+    match declared.type:
+        case "number":
+            return float(value)
+        case "date":
+            return datetime.combine(date.fromisoformat(value), time(), zone).astimezone(UTC)
+        case "boolean":
+            return bool(value)
+        case _:
+            return str(value)

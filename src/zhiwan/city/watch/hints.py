@@ -98,5 +98,5 @@ def of_indicator(row: dict[str, Any]) -> Hint:
         "town": "",
         "space": LIVE,
         **{key: row[key] for key in ("indicator", "area", "value", "n", "stale")},
-        "at": milliseconds(row["at"]),
+        "at": milliseconds(row["at"]) if row["at"] else None,
     }

@@ -180,7 +180,7 @@ class IndicatorNow(models.Model):
     band = models.SmallIntegerField(null=True)  # index into the indicator's bands
     n = models.IntegerField()
     stale = models.IntegerField()
-    at = models.DateTimeField()
+    at = models.DateTimeField(null=True)  # the newest reading used; none: no reading is fresh
 
 
 class WarningState(models.TextChoices):

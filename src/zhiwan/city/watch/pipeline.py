@@ -81,11 +81,10 @@ ON CONFLICT (hour, door, code) DO UPDATE SET count = c.count + excluded.count
 """
 _INDICATORS = """
 -- save_indicators: current vital signs
-INSERT INTO watch_indicatornow AS i (indicator, area, value, n, stale, at, band)
+INSERT INTO watch_indicatornow (indicator, area, value, n, stale, at, band)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::float8[], %s::int[], %s::int[], %s::timestamptz[], %s::smallint[])
 ON CONFLICT (indicator, area) DO UPDATE SET value = excluded.value, n = excluded.n, stale = excluded.stale,
     at = excluded.at, band = excluded.band
-WHERE i.at <= excluded.at
 """
 RAW_LENGTH = 2000  # of a refused value that is kept; enough to see what it was
 
@@ -220,13 +219,16 @@ def _add_counts(cursor: Any, door: str, counts: Mapping[str, int], now: datetime
 
 
 def save_indicators(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Current vital signs (columns indicator, area, value, n, stale, at[, band]); hints for pages."""
+    """Current vital signs (columns indicator, area, value, n, stale, at[, band]); hints for pages.
+
+    `at` is the newest reading used; an area whose readings are all stale has neither value nor `at`.
+    """
     if not len(frame):
         return []
     if "band" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.Int16).alias("band"))
     names = ("indicator", "area", "value", "n", "stale", "at", "band")
-    rows = frame.select(names).unique(["indicator", "area"], keep="last", maintain_order=True)
+    rows = frame.select(names)
     with acting_system("worker"), connection.cursor() as cursor:
-        cursor.execute(_INDICATORS, [rows[name].to_list() for name in names])
+        cursor.execute(_INDICATORS, [pg_array(rows[name]) for name in names])
     return [hints.of_indicator(row) for row in rows.iter_rows(named=True)]

@@ -14,6 +14,7 @@ alarms.py
     alarm_detail(id) -> AlarmDetail | None              row, rule facts, evidence, parameters with source, events
     alarm_chart(id) -> AlarmChart | None                readings from the lake against the limits in force
     open_by_tone() -> dict[tone, count]
+    ../recheck.py: recheck_alarm(alarm_id=, at=None) -> Recheck      复核 by other engines
 rules.py
     rules() -> list[RuleRow]
     rule_facts(rule_id) -> RuleFacts | None             declared text, parameters' history, scores

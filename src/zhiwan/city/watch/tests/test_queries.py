@@ -13,9 +13,10 @@ from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting
 from zhiwan.city.registry.models import Area
 from zhiwan.city.watch import pipeline, queries
+from zhiwan.city.watch.models import IndicatorNow
 from zhiwan.city.watch.tests.surge import AT, DISTRICT, EAST, RULE, event, post, readings
 from zhiwan.city.watch.tests.test_pipeline import Refused, commit
-from zhiwan.kernel.facts.observations import Quality
+from zhiwan.kernel.facts.observations import UTC_US, Quality
 
 NOW = AT + timedelta(hours=1)
 
@@ -94,16 +95,14 @@ def test_silent_devices_are_named_longest_first() -> None:
     assert [(one.device, one.last) for one in found] == [("gauge-w", None)]
 
 
-def test_vital_signs_keep_the_newest() -> None:
+def test_vital_signs_are_replaced_and_may_lose_their_value() -> None:
     frame = pl.DataFrame(
-        {"indicator": ["governance.surge.x"] * 2, "area": [DISTRICT] * 2, "value": [1.0, 2.0], "n": [1, 1],
-         "stale": [0, 0], "at": [AT, NOW]}
-    )  # fmt: skip
-    pipeline.save_indicators(frame)
-    pipeline.save_indicators(frame.head(1))
-    from zhiwan.city.watch.models import IndicatorNow
-
-    assert [(one.value, one.at) for one in IndicatorNow.objects.all()] == [(2.0, NOW)]
+        {"indicator": ["governance.surge.x"], "area": [DISTRICT], "value": [1.0], "n": [1], "stale": [0], "at": [AT]}
+    )
+    assert [hint["value"] for hint in pipeline.save_indicators(frame)] == [1.0]
+    stale = frame.with_columns(value=pl.lit(None, pl.Float64), at=pl.lit(None, UTC_US), n=pl.lit(0), stale=pl.lit(1))
+    pipeline.save_indicators(stale)
+    assert [(one.value, one.at, one.stale) for one in IndicatorNow.objects.all()] == [(None, None, 1)]
 
 
 def test_an_area_without_figures_shows_none() -> None:
