@@ -48,23 +48,26 @@ def _warmth(world: World, t: Array) -> Array:
 @model("weather")
 def weather(world: World, device: SimDevice, options: Options, t: Array) -> Array:
     shower = world.rain(device, t)
+    found: Array
     match options["of"]:
         case "temperature":
             found = _warmth(world, t) - 2.5 * np.tanh(shower.rate(t) / 15) + world.own(device, 31, -0.7, 0.7)
-            return found + 0.15 * world.noise(device, 31, t)
+            found = found + 0.15 * world.noise(device, 31, t)
         case "humidity":
             dry = 1.4 * (_warmth(world, t) - 16.6 - 11.2 * _season(t))
             found = 74 - dry + 12 * np.tanh(shower.wet(t, 3600) / 5) + 6 * world.mood("damp", t)
-            return np.clip(found + world.noise(device, 32, t), 18, 99)
+            found = np.clip(found + world.noise(device, 32, t), 18, 99)
         case "pressure":
-            return 1016 - 8 * _season(t) + 6 * world.mood("pressure", t) + 0.2 * world.noise(device, 33, t)
+            found = 1016 - 8 * _season(t) + 6 * world.mood("pressure", t) + 0.2 * world.noise(device, 33, t)
         case "wind_speed":
             found = _wind(world, t) * world.own(device, 34, 0.8, 1.2) + 0.5 * world.noise(device, 34, t)
-            return np.maximum(0.0, found)
+            found = np.maximum(0.0, found)
         case "wind_direction":
             found = 135 + 110 * world.mood("direction", t) + 12 * world.noise(device, 35, t)
-            return np.mod(found, 360)
-    raise KeyError(options["of"])
+            found = np.mod(found, 360)
+        case other:
+            raise KeyError(other)
+    return found
 
 
 @model("air")
@@ -80,22 +83,25 @@ def air(world: World, device: SimDevice, options: Options, t: Array) -> Array:
     if device.id in world.hot:
         pm25 = pm25 + 110 * world.pulse(t, 25, 30)  # someone burns something next door
     own = 0.03 * world.noise(device, 43, t)
+    found: Array
     match options["of"]:
         case "pm25":
-            return pm25 * (1 + own) + 1
+            found = pm25 * (1 + own) + 1
         case "pm10":
-            return 1.45 * pm25 * (1 + own) + 9
+            found = 1.45 * pm25 * (1 + own) + 9
         case "so2":
-            return 5 + 0.05 * pm25 + 0.6 * world.noise(device, 44, t)
+            found = 5 + 0.05 * pm25 + 0.6 * world.noise(device, 44, t)
         case "no2":
-            return 18 * haze * (1 + 0.5 * _rush(hour)) * near * (1 + own) + 4
+            found = 18 * haze * (1 + 0.5 * _rush(hour)) * near * (1 + own) + 4
         case "co":
-            return 0.35 + 0.009 * pm25 + 0.03 * world.noise(device, 45, t)
+            found = 0.35 + 0.009 * pm25 + 0.03 * world.noise(device, 45, t)
         case "o3":
             light = _sun(hour - 1.5) * (1 + 0.55 * _season(t))
             found = 45 + 62 * light - 8 * _rush(hour) + 3 * world.noise(device, 46, t)
-            return np.maximum(4.0, found * world.own(device, 47, 0.95, 1.05))
-    raise KeyError(options["of"])
+            found = np.maximum(4.0, found * world.own(device, 47, 0.95, 1.05))
+        case other:
+            raise KeyError(other)
+    return found
 
 
 @model("dust")

@@ -111,7 +111,7 @@ def _linked(devices: list[SimDevice], packs: PackSet) -> list[SimDevice]:
         links = {}
         for name, link in packs.type(device.type).links.items():
             if link.to in by_type:
-                # A degree of longitude is shorter than one of latitude: weigh it so that "nearest" is meant on the ground.
+                # Nearest on the ground: a degree of longitude is shorter than one of latitude.
                 across = float(np.cos(np.radians(device.lat)))
                 away = (places[link.to] - (device.lon, device.lat)) * (across, 1.0)
                 links[name] = by_type[link.to][int(np.argmin((away**2).sum(axis=1)))].id

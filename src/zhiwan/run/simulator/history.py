@@ -69,5 +69,5 @@ def _long(wide: pl.DataFrame, now: datetime) -> pl.DataFrame:
             seq=pl.lit(0, dtype=pl.Int64),
         )
         .select(list(OBSERVATION_SCHEMA))
-        .cast(dict(OBSERVATION_SCHEMA))
+        .match_to_schema(OBSERVATION_SCHEMA)
     )

@@ -59,7 +59,7 @@ class World:
         self._lon, self._lat = float(lon.mean()), float(lat.mean())
         self._across = METRES * float(np.cos(np.radians(self._lat)))
         extent = float(max(np.ptp(lon) * self._across, np.ptp(lat) * METRES)) / 2 + 2000
-        self._marks = {name: self._first(fleet, name) for name in ("river", "underpass", "ponding")}
+        self._marks = {name: self._first(fleet, name) for name in ("river", "underpass", "ponding", "rain")}
         self.hot = self._spread(fleet, "air", 1, only_local=True)
         self.dusty = self._spread(fleet, "dust", 2)
         self.shore = [self.spot(device) for device in fleet if _uses(device, "tide")] or [(0.0, -extent)]
@@ -142,15 +142,17 @@ class World:
         t = np.array([self.began])
         for device in self._fleet:
             outside, inside = self.linked(device, "outside"), self.linked(device, "inside")
-            if _uses(device, "gate") and outside and inside and not (device.fault or outside.fault or inside.fault):
-                if float((self.column(outside, "level", t) - self.column(inside, "level", t))[0]) > 0.2:
-                    return device.id
+            if not _uses(device, "gate") or outside is None or inside is None:
+                continue
+            sound = not (device.fault or outside.fault or inside.fault)
+            if sound and float((self.column(outside, "level", t) - self.column(inside, "level", t))[0]) > 0.2:
+                return device.id
         return ""
 
     # -- the stage: a few things are going on when a demonstration begins ------------------------------------------
 
     def _staged(self) -> list[Shower]:
-        """Rain five hours ago has raised one river; a shower half an hour ago has flooded one underpass."""
+        """Rain five hours ago raised one river, a shower half an hour ago flooded one underpass, a storm is coming."""
         showers = []
         if (mark := self._marks["river"]) is not None:
             x, y = self.spot(mark)
@@ -158,6 +160,9 @@ class World:
         if (mark := self._marks["underpass"] or self._marks["ponding"]) is not None:
             x, y = self.spot(mark)
             showers.append(Shower(self.began - 0.6 * HOUR, x, y, 0.4, 0.6, 1800, 900, 52))
+        if (mark := self._marks["rain"]) is not None:
+            x, y = self.spot(mark)
+            showers.append(Shower(self.began + 0.45 * HOUR, x, y, 0.3, 0.5, 2300, 700, 105))
         return showers
 
     def _first(self, fleet: Sequence[SimDevice], name: str) -> SimDevice | None:
