@@ -75,7 +75,7 @@ def book() -> RuleBook:
 @cache
 def lake() -> Lake:
     """The history of this installation."""
-    return Lake(Path(settings.ZHIWAN_DATA) / "lake")
+    return Lake(Path(settings.ZHIWAN_DATA) / "lake", zone=settings.TIME_ZONE)
 
 
 _bus: Bus | None = None

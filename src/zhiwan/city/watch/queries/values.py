@@ -139,10 +139,10 @@ _MAP = """
 SELECT e.id, e.type, e.name, e.name_en, e.lon, e.lat, e.town, v.value, v.observed_at, a.rank, a.tone
 FROM registry_entity e
 LEFT JOIN watch_latestvalue v ON v.entity_id = e.id AND v.property = (%s::jsonb ->> e.type)
-LEFT JOIN LATERAL (
-    SELECT rank, tone FROM watch_alarm WHERE entity_id = e.id AND state IN ('open', 'latched')
-    ORDER BY rank DESC LIMIT 1
-) a ON true
+LEFT JOIN (
+    SELECT DISTINCT ON (entity_id) entity_id, rank, tone FROM watch_alarm
+    WHERE state IN ('open', 'latched') ORDER BY entity_id, rank DESC
+) a ON a.entity_id = e.id
 WHERE e.active AND e.lon IS NOT NULL AND e.type = ANY (%s)
 ORDER BY e.type, e.id
 """

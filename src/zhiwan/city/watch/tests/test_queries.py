@@ -14,9 +14,11 @@ from zhiwan.city.people.acting import acting
 from zhiwan.city.registry.models import Area
 from zhiwan.city.watch import pipeline, queries
 from zhiwan.city.watch.models import IndicatorNow
-from zhiwan.city.watch.tests.surge import AT, DISTRICT, EAST, RULE, event, post, readings
+from zhiwan.city.watch.tests.surge import AT, DISTRICT, EAST, PACK, RULE, event, post, readings, words
 from zhiwan.city.watch.tests.test_pipeline import Refused, commit
 from zhiwan.kernel.facts.observations import UTC_US, Quality
+from zhiwan.kernel.packs.models import Views
+from zhiwan.kernel.packs.packset import PackSet
 
 NOW = AT + timedelta(hours=1)
 
@@ -63,6 +65,24 @@ def test_alarms_are_filtered_and_explained() -> None:
     assert detail.row.level.title.zh == "iii"
     assert detail.rule is not None
     assert detail.rule.id == RULE
+
+
+def test_the_map_has_a_row_for_each_placed_entity_with_its_worst_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = {"id": "gauges", "title": words("gauges"), "type": "Gauge", "property": "level"}
+    pack = PACK.model_copy(update={"views": Views.model_validate({"layers": [layer]})})
+    monkeypatch.setattr(packs_loaded, "load_packs", lambda roots: PackSet.of([pack]))
+    packs_loaded.forget()
+    worse = event("opened", alarm="a2", rank=3, tone="red", peak_rank=3)
+    commit(observations=readings(("gauge-e", "level", 0, 3.4)), events=[event("opened"), worse])
+    with acting(post("desk")):
+        found = queries.map_state()
+    rows = [dict(zip(found["columns"], row, strict=True)) for row in found["features"]]
+    assert [(row["id"], row["value"], row["alarm_rank"], row["alarm_tone"], row["tone"]) for row in rows] == [
+        ("gauge-e", 3.4, 3, "red", "blue"),
+        ("gauge-w", None, None, None, "grey"),
+    ]
+    with acting(post("west")):
+        assert [row[0] for row in queries.map_state()["features"]] == ["gauge-w"]
 
 
 def test_the_chart_holds_readings_against_the_limits() -> None:
