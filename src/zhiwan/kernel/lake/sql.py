@@ -94,32 +94,22 @@ def days_from_hours(hours: str, offset: timedelta) -> str:
 
 
 def area_from_hours(hours: str, every: timedelta, offset: timedelta) -> str:
-    """Pooled figures per area and bucket. Entities are grouped before the join: fewer rows meet the areas."""
-    start = bucket_sql("start", every, offset)
+    """Pooled figures per area and bucket, from current hourly figures."""
+    # Counting distinct entities costs three times all the rest; in buckets of an hour every figure is another entity.
+    entities = "count(*)" if every == HOUR else "count(DISTINCT entity)"
     return f"""
-    WITH entities AS (
-        SELECT entity, {start} AS observed_at, sum(n) AS n, fsum(sum) AS sum, min(min) AS min, max(max) AS max
-        FROM {hours} GROUP BY ALL
-    )
-    {_AREA}"""  # noqa: S608
+    SELECT area, {bucket_sql("start", every, offset)} AS observed_at, sum(sum) / sum(n) AS mean, min(min) AS min,
+           max(max) AS max, sum(sum) AS sum, sum(n)::BIGINT AS n, {entities} AS entities
+    FROM {hours} JOIN areas USING (entity) GROUP BY ALL ORDER BY area, observed_at"""  # noqa: S608
 
 
 def area_from_raw(source: str, where: str, every: timedelta, offset: timedelta) -> str:
     """The same from raw rows, for buckets that are no whole hours."""
-    start = bucket_sql("observed_at", every, offset)
     return f"""
-    WITH winners AS ({current_rows(source, where)}),
-    entities AS (
-        SELECT entity, {start} AS observed_at, count(*) AS n, fsum(value) AS sum, min(value) AS min, max(value) AS max
-        FROM winners WHERE {GOOD} GROUP BY ALL
-    )
-    {_AREA}"""  # noqa: S608
-
-
-_AREA = """
-    SELECT area, observed_at, fsum(sum) / sum(n) AS mean, min(min) AS min, max(max) AS max, fsum(sum) AS sum,
-           sum(n)::BIGINT AS n, count(DISTINCT entity) AS entities
-    FROM entities JOIN areas USING (entity) GROUP BY area, observed_at ORDER BY area, observed_at"""
+    WITH winners AS ({current_rows(source, where)})
+    SELECT area, {bucket_sql("observed_at", every, offset)} AS observed_at, avg(value) AS mean, min(value) AS min,
+           max(value) AS max, sum(value) AS sum, count(*) AS n, count(DISTINCT entity) AS entities
+    FROM winners JOIN areas USING (entity) WHERE {GOOD} GROUP BY ALL ORDER BY area, observed_at"""  # noqa: S608
 
 
 def quality_counts(source: str, flags: dict[str, int]) -> str:
