@@ -22,6 +22,7 @@ from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
 from zhiwan.city.people.models import Post, User
 from zhiwan.city.registry.place import load_place as save_place
+from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.run.embedded.child import private_file
 from zhiwan.run.folder import DataFolder
@@ -55,10 +56,17 @@ def prepare(*, demo: bool) -> Prepared:
     """Everything between the migration and the first process."""
     collect_static()
     load_place()
+    forget_signs_of_life()
     accounts = make_accounts()
     device = load_demo() if demo else None
     write_demo_file(accounts=accounts, device=device)
     return Prepared(link=sign_in_link())
+
+
+def forget_signs_of_life() -> None:
+    """What processes of a former run told says nothing of the ones that start now."""
+    with acting_system("cli"):
+        Heartbeat.objects.all().delete()
 
 
 def collect_static() -> None:

@@ -8,6 +8,7 @@ same processes run elsewhere without this file. What keeps them alive: superviso
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from zhiwan.run.supervisor import Child, Supervisor
 CHECKOUT = Path(__file__).resolve().parents[3]
 READY_WITHIN = 170.0  # seconds; the promise for a cold start is three minutes
 ROUND = 0.2
+ASK_EVERY = 0.5
 
 
 class DidNotBecomeReady(PartUnavailable):
@@ -97,6 +99,7 @@ class Stopped(Exception):
 def run_up(options: Options) -> None:
     """Starts everything and returns after Ctrl-C, with everything stopped."""
     say = _progress()
+    logging.getLogger("zhiwan").setLevel(logging.ERROR)  # what servers say while they come up is in their logs
     folder = DataFolder(options.data)
     folder.hold(what=f"zhiwan up, {options.url}", started=datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
     require_free(_ports(options))
@@ -241,7 +244,7 @@ def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, s
             told = waiting
         if time.monotonic() > deadline:
             raise DidNotBecomeReady(seconds=int(READY_WITHIN), parts=", ".join(waiting), logs=folder.logs)
-        time.sleep(ROUND)
+        time.sleep(ASK_EVERY)
 
 
 def _waiting_for(health: Health, readings_since: datetime | None) -> tuple[str, ...]:

@@ -106,7 +106,8 @@ def _process(beat: Beat | None, now: datetime) -> Part:
     age = int((now - beat.at).total_seconds())
     if not beat.alive(now):
         return {"state": "down", "says": f"silent for {age} s", "last_sign_at": beat.at.isoformat()}
-    return {"state": beat.body.get("state", "ok"), **{key: beat.body[key] for key in beat.body if key != "state"}}
+    # What the process calls its own state ("active") is its mode; the part is ok because it tells.
+    return {"state": "ok", "mode": beat.body.get("state"), **{k: v for k, v in beat.body.items() if k != "state"}}
 
 
 def _latest_reading() -> str | None:

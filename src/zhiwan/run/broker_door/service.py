@@ -31,6 +31,10 @@ ASKED = "$SYS.REQ.USER.AUTH"
 FRESH_SECONDS = 5.0  # a changed secret or a disabled device counts after so long
 GATHER_SECONDS = 0.003  # knocks that come together are looked up together
 FLUSH_SECONDS = 1.0
+SIGN_OF_LIFE = """
+INSERT INTO watch_heartbeat (process, at, body) VALUES ('door', now(), '{}')
+ON CONFLICT (process) DO UPDATE SET at = excluded.at
+"""
 
 
 class Devices(Protocol):
@@ -208,8 +212,20 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
             for code, device in broker.new_refusals() if broker else ():
                 refusals.add(code, device)
             await refusals.flush(pool)
+            await _tell(pool, listening=client.is_connected)
         await client.close()
         await platform.close()
+
+
+async def _tell(pool: AsyncConnectionPool[AsyncConnection], *, listening: bool) -> None:
+    """A sign of life for /healthz; without the bus nobody can be let in, so then there is none."""
+    if not listening:
+        return
+    try:
+        async with pool.connection() as connection:
+            await connection.execute(SIGN_OF_LIFE)
+    except Exception as problem:
+        log.warning("no sign of life written: %s", problem)
 
 
 async def _run() -> None:
