@@ -77,8 +77,8 @@ def pack(rules: list[dict], **more) -> Pack:
             "title": both("limit"),
             "unit": "m",
             "in_force": [
-                {"from": "2020-01-01", "to": "2026-03-01", "value": 3.0, "source": "Order 1"},
-                {"from": "2026-03-02", "value": 2.0, "source": "Order 2", "verify": True},
+                {"from": "2020-01-01", "to": "2026-03-02", "value": 3.0, "source": "Order 1"},
+                {"from": "2026-03-03", "value": 2.0, "source": "Order 2", "verify": True},
             ],
         }
     ]

@@ -91,9 +91,8 @@ def _divisor(expr: n.Expr) -> pl.Expr:
     """A divisor that Polars cannot take for one number: by one number it multiplies with the reciprocal, 1 ulp off."""
     if isinstance(expr, n.Leaf):
         return pl.col(expr.key)
-    if isinstance(expr, n.Number):
-        return pl.repeat(expr.value, pl.len(), dtype=pl.Float64)
-    return _finite(expr) + pl.repeat(0.0, pl.len(), dtype=pl.Float64)
+    zeros = pl.int_range(pl.len()).cast(pl.Float64) * 0.0
+    return _finite(expr) + zeros
 
 
 def _call(expr: n.Call) -> pl.Expr:

@@ -74,10 +74,10 @@ class _Reader:
 
     def read(self, kind: n.Kind | None) -> n.Expr:
         node, self.unit = self._node(self._syntax())
+        if _is_bare_null(node):
+            self._refuse(None, "it is NULL and nothing else", "Write what it should give.")
         if kind is not None:
             node = self._as_kind(node, kind, None)
-        elif _is_bare_null(node):
-            self._refuse(None, "it is NULL and nothing else", "Write what it should give.")
         if weight(node) > MAX_WEIGHT:
             self._refuse(None, "it is too large", "Split the rule in two, or move the calculation to a derive step.")
         return node
