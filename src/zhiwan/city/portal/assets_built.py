@@ -23,16 +23,13 @@ class AssetsMissing(PartUnavailable):
 
 
 @cache
-def _manifest(stamp: float) -> tuple[dict[str, str], frozenset[str]]:
-    found = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    return found["files"], frozenset(found["icons"])
-
-
 def _built() -> tuple[dict[str, str], frozenset[str]]:
+    """Read once: the files a process serves (collected, hashed) belong to the build it started with."""
     try:
-        return _manifest(MANIFEST.stat().st_mtime)  # a new build is taken up without a restart
+        found = json.loads(MANIFEST.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
         raise AssetsMissing(path=MANIFEST.name) from problem
+    return found["files"], frozenset(found["icons"])
 
 
 def asset_url(name: str) -> str:

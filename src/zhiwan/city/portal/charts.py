@@ -1,4 +1,4 @@
-"""Chart options as data: plain dicts that a page carries as JSON and assets/src/chart.js draws with the theme's colours.
+"""Chart options as data: plain dicts that a page carries as JSON and assets/src/chart.js draws in the theme's colours.
 
 Times are shifted to the place's clock (milliseconds), and ECharts is told to show UTC: whoever looks from elsewhere
 sees the district's time. Colours are names: "tone:orange" (levels), "css:--zw-series" (theme).
@@ -6,6 +6,7 @@ sees the district's time. Colours are names: "tone:orange" (levels), "css:--zw-s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -153,18 +154,24 @@ def _mark_lines(lines: Sequence[Line], unit: str, decimals: int) -> Option:
 
 
 def _bounds(values: Sequence[float], choices: Sequence[str]) -> Option:
-    """Room above and below, so that a limit is inside the picture even when the readings are far from it."""
+    """Round ends with room, so that a limit is inside the picture even when the readings are far from it."""
     if choices:
         return {"min": 0, "max": max(1, len(choices) - 1), "interval": 1, "scale": False}
     if not values:
         return {}
     low, high = min(values), max(values)
-    room = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
-    return {"min": _rounded(low - room), "max": _rounded(high + room)}
+    step = _round_step((high - low) / 5 or abs(high) / 5 or 1.0)
+    return {"min": _steps(math.floor(low / step), step), "max": _steps(math.ceil(high / step + 0.1), step)}
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
+def _round_step(width: float) -> float:
+    """1, 2 or 5 times a power of ten, at least `width`."""
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= width * 0.999)
+
+
+def _steps(count: int, step: float) -> float:
+    return float(f"{count * step:.10g}")
 
 
 def _describe(title: str, unit: str, decimals: int, data: Sequence[Sequence[Any]]) -> str:

@@ -12,17 +12,22 @@ from django.utils.translation import gettext as _
 
 from zhiwan.city.packs_loaded import packs, region
 from zhiwan.city.portal.numbers import unit_text
-from zhiwan.city.portal.templatetags.portal import said
+from zhiwan.city.portal.templatetags.portal import lasting, said
 from zhiwan.kernel.facts.errors import CityError
 
-_TOKEN = re.compile(r"'[^']*'|:[a-z][\w.]*|[A-Za-z_][\w.]*|\d+(?:\.\d+)?|<=|>=|<>|!=|==|[-+*/%<>=(),]|\S")
+_DONE = "\x02"  # words that are finished stand between two of these
+_TOKEN = re.compile(
+    r"\x02[^\x02]*\x02|'[^']*'|:[a-z][\w.]*|[A-Za-z_][\w.]*|\d+(?:\.\d+)?|<=|>=|<>|!=|==|[-+*/%<>=(),]|\S"
+)
 _SIGNS = {">=": "≥", "<=": "≤", "<>": "≠", "!=": "≠", "==": "=", "*": "×", "/": "÷", "-": "−"}
 
 
 def _keywords() -> dict[str, str]:
     return {
-        "and": _("且"), "or": _("或"), "not": _("并非"), "case": "", "when": _("；当"), "then": _("时为"), "else": _("；否则为"),
-        "end": "", "is": "=", "null": _("无值"), "true": _("是"), "false": _("否"), "between": _("介于"), "in": _("属于"),
+        "and": _("且"), "or": _("或"), "not": _("并非"), "case": "", "when": _("；当"), "then": _("时为"),
+        "else": _("；否则为"),
+        "end": "", "is": "=", "null": _("无值"), "true": _("是"), "false": _("否"), "between": _("介于"),
+        "in": _("属于"),
         "previous": _("上一次数值"), "latest": _("最新"), "coalesce": _("依次取"),
     }  # fmt: skip
 
@@ -34,7 +39,10 @@ def in_words(text: str | None, watch: str, pack: str) -> str:
     titles = _titles(watch, pack)
     keywords = _keywords()
     words = []
-    for token in _TOKEN.findall(text):
+    for token in _TOKEN.findall(_functions(text, titles)):
+        if token.startswith(_DONE):
+            words.append(token[1:-1])
+            continue
         low = token.lower()
         if token.startswith("'"):
             words.append(titles.get(token, token.strip("'")))
@@ -48,6 +56,31 @@ def in_words(text: str | None, watch: str, pack: str) -> str:
     return re.sub(r"\s*；\s*", "；", sentence.strip(" ；")).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
 
 
+def _functions(text: str, titles: dict[str, str]) -> str:
+    """Windows and links first, because their arguments belong together: sum(value, '1h'), latest(river.level)."""
+    rolled = {"sum": _("合计"), "mean": _("平均"), "max": _("最大"), "min": _("最小"), "count": _("个数")}
+
+    def window(match: re.Match[str]) -> str:
+        name, what, span = match.groups()
+        phrase = _("近 {span} {what}的{roll}")
+        return _marked(phrase.format(span=lasting(span), what=titles.get(what, what), roll=rolled.get(name, name)))
+
+    def linked(match: re.Match[str]) -> str:
+        link, name = match[1], match[2]
+        return _marked(
+            _("{link}的最新{what}").format(
+                link=titles.get(f"link {link}", link), what=titles.get(f"{link}.{name}", name)
+            )
+        )
+
+    text = re.sub(r"\b(sum|mean|max|min|count)\(\s*(\w+)\s*,\s*'(\w+)'\s*\)", window, text)
+    return re.sub(r"\blatest\(\s*(\w+)\.(\w+)\s*\)", linked, text)
+
+
+def _marked(words: str) -> str:
+    return f"{_DONE}{words}{_DONE}"
+
+
 def _titles(watch: str, pack: str) -> dict[str, str]:
     """Names that an expression of this rule may use, and ids of levels as they stand in quotes."""
     kind_name, _dot, property_name = watch.partition(".")
@@ -56,6 +89,10 @@ def _titles(watch: str, pack: str) -> dict[str, str]:
     if kind is not None:
         found |= {name: said(one.title) for name, one in kind.fields.items()}
         found |= {name: said(one.title) for name, one in kind.properties.items()}
+        for link, declared_link in kind.links.items():
+            found[f"link {link}"] = said(declared_link.title)
+            other = packs().types.get(declared_link.to)
+            found |= {f"{link}.{name}": said(one.title) for name, one in (other.properties if other else {}).items()}
         if declared := kind.properties.get(property_name):
             found["value"] = said(declared.title)
     for one in packs().packs:

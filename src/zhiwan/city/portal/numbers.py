@@ -8,7 +8,8 @@ import math
 _WRITTEN = {
     "1": "", "ug/m3": "µg/m³", "mg/m3": "mg/m³", "g/m3": "g/m³", "m3/s": "m³/s", "m3/h": "m³/h", "m3": "m³", "m2": "m²",
     "km2": "km²", "Cel": "℃", "[degF]": "℉", "deg": "°", "dB[A]": "dB(A)", "[pH]": "pH", "[NTU]": "NTU", "[ppm]": "ppm",
-    "[ppb]": "ppb", "W/m2": "W/m²", "m/s2": "m/s²", "kW.h": "kWh", "W.h": "Wh", "MW.h": "MWh", "har": "ha", "%[LEL]": "% LEL",
+    "[ppb]": "ppb", "W/m2": "W/m²", "m/s2": "m/s²", "kW.h": "kWh", "W.h": "Wh", "MW.h": "MWh", "har": "ha",
+    "%[LEL]": "% LEL",
     "uS/cm": "µS/cm", "dB[mW]": "dBm",
 }  # fmt: skip
 

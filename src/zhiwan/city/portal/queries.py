@@ -53,12 +53,16 @@ def map_table(kind: str | None, town: str | None, page: int, size: int) -> Page[
     ids = [row.id for row in found.rows]
     latest = {(one.entity_id, one.property): one for one in LatestValue.objects.filter(entity_id__in=ids)}
     found_open = Alarm.objects.filter(entity_id__in=ids).exclude(state__in=AlarmState.ended())
-    worst = {one.entity_id: alarm_row(one) for one in found_open.select_related("entity", "acknowledged_by").order_by("rank")}
+    worst = {
+        one.entity_id: alarm_row(one) for one in found_open.select_related("entity", "acknowledged_by").order_by("rank")
+    }
     rows = [_map_row(row, shown_property.get(row.type), latest, worst.get(row.id)) for row in found.rows]
     return Page(rows, found.total, found.page, found.size)
 
 
-def _map_row(row: EntityRow, name: str | None, latest: dict[tuple[str, str], LatestValue], alarm: AlarmRow | None) -> MapRow:
+def _map_row(
+    row: EntityRow, name: str | None, latest: dict[tuple[str, str], LatestValue], alarm: AlarmRow | None
+) -> MapRow:
     declared = property_of(row.type, name) if name else None
     value = latest.get((row.id, name)) if name else None
     return MapRow(
@@ -72,4 +76,3 @@ def _map_row(row: EntityRow, name: str | None, latest: dict[tuple[str, str], Lat
         stale_seconds=int(stale_after(declared).total_seconds()) if declared else 0,
         alarm=alarm,
     )
-

@@ -1,4 +1,4 @@
-"""Words for states, steps, reasons and flags that rows only name by id. Source words are Chinese; English: locale/en."""
+"""Words for states, steps, reasons, flags that rows only name by id. Source words are Chinese; English: locale/en."""
 
 from __future__ import annotations
 

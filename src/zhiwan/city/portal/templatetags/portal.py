@@ -15,6 +15,7 @@ from zhiwan.city.portal import assets_built, numbers, words
 from zhiwan.city.registry.queries import area_title, role_title
 from zhiwan.city.watch.queries.values import stale_after
 from zhiwan.city.watch.queries.words import property_of
+from zhiwan.kernel.packs.models import parse_duration
 
 register = template.Library()
 
@@ -64,15 +65,15 @@ def called(row: Any) -> str:
 
 
 def describe_age(span: timedelta) -> str:
-    """"3 分钟前"; the browser keeps it counting (assets/src/ages.js says the same)."""
+    """ "3 分钟前"; the browser keeps it counting (assets/src/ages.js says the same)."""
     seconds = int(span.total_seconds())
     if seconds < -60:
         return _("时间超前")
     if seconds < 3:
         return _("刚刚")
-    for limit, size, words in ((60, 1, _("{n} 秒前")), (3600, 60, _("{n} 分钟前")), (172800, 3600, _("{n} 小时前"))):
+    for limit, size, phrase in ((60, 1, _("{n} 秒前")), (3600, 60, _("{n} 分钟前")), (172800, 3600, _("{n} 小时前"))):
         if seconds < limit:
-            return words.format(n=seconds // size)
+            return phrase.format(n=seconds // size)
     return _("{n} 天前").format(n=seconds // 86400)
 
 
@@ -141,14 +142,17 @@ def level(title: str, tone: str) -> SafeString:
 
 
 @register.filter
-def lasting(span: timedelta | None) -> str:
-    """10 分钟, 2 小时: a duration of a declaration in words."""
-    if span is None:
+def lasting(span: timedelta | str | None) -> str:
+    """10 分钟, 2 小时: a duration of a declaration (also as it is written there, 10min) in words."""
+    if not span:
         return "–"
+    if isinstance(span, str):
+        span = parse_duration(span)
+    assert isinstance(span, timedelta)  # noqa: S101 - parse_duration raises otherwise
     seconds = int(span.total_seconds())
-    for size, words in ((86400, _("{n} 天")), (3600, _("{n} 小时")), (60, _("{n} 分钟"))):
+    for size, phrase in ((86400, _("{n} 天")), (3600, _("{n} 小时")), (60, _("{n} 分钟"))):
         if seconds and seconds % size == 0:
-            return words.format(n=seconds // size)
+            return phrase.format(n=seconds // size)
     return _("{n} 秒").format(n=seconds)
 
 

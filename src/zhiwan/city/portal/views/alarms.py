@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs
-from zhiwan.city.portal import charts, recomputing, words
+from zhiwan.city.portal import charts, words
 from zhiwan.city.portal.expression_words import in_words, value_words
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
@@ -22,6 +22,7 @@ from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, 
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
+from zhiwan.city.watch.recheck import recheck_alarm
 from zhiwan.kernel.facts.errors import CityError
 
 _STATES = ("open", "latched", "cleared", "withdrawn")
@@ -53,7 +54,19 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 def _csv(rows: list[watch.AlarmRow]) -> HttpResponseBase:
-    header = [_("编号"), _("级别"), _("规则"), _("对象"), _("区域"), _("数值"), _("单位"), _("说明"), _("状态"), _("发生"), _("解除")]
+    header = [
+        _("编号"),
+        _("级别"),
+        _("规则"),
+        _("对象"),
+        _("区域"),
+        _("数值"),
+        _("单位"),
+        _("说明"),
+        _("状态"),
+        _("发生"),
+        _("解除"),
+    ]
     lines = [
         [row.id, said(row.level.title), said(row.rule_title), said(row.entity.title), said(row.entity.area_title),
          row.value, row.unit, said(row.message), words.word("alarm_state", row.state), moment_text(row.opened_at),
@@ -91,7 +104,8 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "case": _case_of(row.id),
         "lasting": found.evidence.get("lasting"),
         "may_acknowledge": row.acknowledged_at is None,
-        "changed_rule": rule is not None and row.rule_version.split("+")[0] != rule.pack_version
+        "changed_rule": rule is not None
+        and row.rule_version.split("+")[0] != rule.pack_version
         and not row.rule_version.startswith(rule.pack_version),
     }
 
@@ -131,7 +145,7 @@ def recompute(request: HttpRequest, id: str) -> HttpResponse:
         return not_found(request, _("告警"))
     at: datetime = timezone.now()
     try:
-        results = {"recomputed": recomputing.recompute(id, at=at), "recomputed_at": at}
+        results = {"recomputed": recheck_alarm(alarm_id=id, at=at), "recomputed_at": at}
     except CityError as problem:
         results = {"recompute_problem": sentence(problem)}
     if request.headers.get("HX-Request"):

@@ -48,7 +48,19 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
-    header = [_("编号"), _("类别"), _("标题"), _("区域"), _("状态"), _("办理岗位"), _("立案"), _("签收"), _("处置"), _("结案"), _("结果")]
+    header = [
+        _("编号"),
+        _("类别"),
+        _("标题"),
+        _("区域"),
+        _("状态"),
+        _("办理岗位"),
+        _("立案"),
+        _("签收"),
+        _("处置"),
+        _("结案"),
+        _("结果"),
+    ]
     lines = [
         [row.id, said(row.kind_title), said(row.title), said(registry.area_title(row.area)),
          words.word("case_state", row.state), row.handler_zh, *(moment_text(at) if at else "" for at in

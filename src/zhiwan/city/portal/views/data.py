@@ -56,8 +56,11 @@ def set_aside(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         rows = watch.set_aside(**filters, size=_MOST_CSV).rows
         header = [_("编号"), _("收到"), _("设备"), _("属性"), _("原值"), _("原因"), _("说明"), _("建议"), _("状态")]
-        lines = [[r.id, moment_text(r.received_at), r.device, r.property, r.raw, words.word("reason", r.code), said(r.reason),
-                  said(r.hint), words.word("set_aside_state", r.state)] for r in rows]  # fmt: skip
+        lines = [
+            [r.id, moment_text(r.received_at), r.device, r.property, r.raw, words.word("reason", r.code),
+             said(r.reason), said(r.hint), words.word("set_aside_state", r.state)]
+            for r in rows
+        ]  # fmt: skip
         return csv_download("set-aside", header, lines)
     context = {
         "page": watch.set_aside(**filters, page=whole(request, "page", 1), size=25),
@@ -79,7 +82,9 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     back = local_url(request, request.POST.get("next"), reverse("portal:set_aside"))
     note = request.POST.get("note", "").strip()
     if step == "drop":
-        return act(request, partial(actions.drop_set_aside, set_aside_id=id, note=note), _("已丢弃，并记录原因。"), back)
+        return act(
+            request, partial(actions.drop_set_aside, set_aside_id=id, note=note), _("已丢弃，并记录原因。"), back
+        )
     try:
         wanted: dict[str, Any] = {
             "value": _number(request.POST.get("value", "")),
@@ -90,7 +95,12 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     except InputRefused as problem:
         messages.error(request, sentence(problem))
         return redirect(back)
-    return act(request, partial(actions.fix_set_aside, set_aside_id=id, note=note, **wanted), _("已修正并重新送入数据流。"), back)
+    return act(
+        request,
+        partial(actions.fix_set_aside, set_aside_id=id, note=note, **wanted),
+        _("已修正并重新送入数据流。"),
+        back,
+    )
 
 
 def _number(text: str) -> float:
@@ -121,8 +131,11 @@ def quality(request: HttpRequest) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         flags = [flag for flag in words.FLAGS if flag != "GOOD"]
         header = [_("对象"), _("名称"), _("读数"), *(words.word("flag", flag) for flag in flags), _("故障占比")]
-        lines = [[one.entity.id, said(one.entity.title), one.total, *(one.flags.get(flag, 0) for flag in flags), f"{one.share:.4f}"]
-                 for one in figures.worst]  # fmt: skip
+        lines = [
+            [one.entity.id, said(one.entity.title), one.total, *(one.flags.get(flag, 0) for flag in flags),
+             f"{one.share:.4f}"]
+            for one in figures.worst
+        ]  # fmt: skip
         return csv_download(f"quality-{span}", header, lines)
     context = {
         "figures": figures,

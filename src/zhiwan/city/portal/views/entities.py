@@ -108,4 +108,3 @@ def _points(id: str, name: str, span: str) -> list[tuple[Any, float, int | None]
 def _history_csv(id: str, name: str, span: str) -> HttpResponseBase:
     rows = [[moment_text(at), value, n if n is not None else 1] for at, value, n in _points(id, name, span)]
     return csv_download(f"{id}-{name}-{span}", [_("时间"), _("数值"), _("读数个数")], rows)
-

@@ -38,8 +38,19 @@ def board(request: HttpRequest) -> HttpResponseBase:
     rows = watch.board(area)
     if request.GET.get("format") == "csv":
         header = [_("体征"), _("数值"), _("单位"), _("级别"), _("参与个数"), _("过期个数"), _("时间"), _("责任单位")]
-        lines = [[said(r.title), r.value, r.unit, said(r.band), r.n, r.stale, moment_text(r.at) if r.at else "", said(r.owner)]
-                 for r in rows]  # fmt: skip
+        lines = [
+            [
+                said(r.title),
+                r.value,
+                r.unit,
+                said(r.band),
+                r.n,
+                r.stale,
+                moment_text(r.at) if r.at else "",
+                said(r.owner),
+            ]
+            for r in rows
+        ]
         return csv_download(f"indicators-{area}", header, lines)
     groups = [
         (pack.manifest.title, [row for row in rows if row.pack == pack.id])
@@ -86,9 +97,9 @@ def _history(id: str, declared: Indicator, area: str) -> charts.Option:
     found = lake().indicator_history(id, area, end - _HISTORY, end)
     times = "at" if "at" in found.columns else "observed_at"
     points = list(found.select(times, "value").iter_rows())
-    lines = [
-        charts.Line(said(band.title), band.upto, band.tone) for band in declared.bands if band.upto is not None
-    ]
+    lines = [charts.Line(said(band.title), band.upto, band.tone) for band in declared.bands if band.upto is not None]
     shown = [value for _at, value in points if value is not None]
     near = [line for line in lines if shown and min(shown) <= line.value <= max(shown) * 1.3 + 1e-9]
-    return charts.readings(points, title=said(declared.title), unit=declared.unit, decimals=declared.decimals, lines=near)
+    return charts.readings(
+        points, title=said(declared.title), unit=declared.unit, decimals=declared.decimals, lines=near
+    )

@@ -125,7 +125,13 @@ def areas(request: HttpRequest) -> HttpResponse:
 
 def _area_json(area: Area) -> dict[str, Any]:
     seat = [round(area.lon, 6), round(area.lat, 6)] if area.lon is not None and area.lat is not None else None
-    return {"code": area.code, "name": called(area), "seat": seat, "geometry": area.geometry, "synthetic": area.synthetic}
+    return {
+        "code": area.code,
+        "name": called(area),
+        "seat": seat,
+        "geometry": area.geometry,
+        "synthetic": area.synthetic,
+    }
 
 
 @require_GET
@@ -187,7 +193,11 @@ def base_map_file(request: HttpRequest) -> HttpResponseBase:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     with path.open("rb") as file:
         body = os.pread(file.fileno(), end - start + 1, start)
-    headers = {"Content-Range": f"bytes {start}-{end}/{size}", "Accept-Ranges": "bytes", "Cache-Control": "max-age=3600"}
+    headers = {
+        "Content-Range": f"bytes {start}-{end}/{size}",
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "max-age=3600",
+    }
     return HttpResponse(body, status=206, content_type="application/octet-stream", headers=headers)
 
 

@@ -22,10 +22,13 @@ _LONGEST = 80
 def search(request: HttpRequest) -> HttpResponse:
     """Hits in groups; an area opens the map there, a thing its page."""
     text = request.GET.get("q", "").strip()[:_LONGEST]
-    places, things = [], []
+    places: list[dict[str, str]] = []
+    things: list[dict[str, str]] = []
     for hit in registry.search(text) if text else []:
         area = hit.kind in ("town", "village")
-        url = f"{reverse('portal:map')}?area={hit.id}" if area else reverse("portal:entity", args=[hit.entity or hit.id])
+        url = (
+            f"{reverse('portal:map')}?area={hit.id}" if area else reverse("portal:entity", args=[hit.entity or hit.id])
+        )
         row = {"title": hit.title, "note": said(hit.subtitle), "url": url, "kind": hit.kind}
         (places if area else things).append(row)
     files = [

@@ -100,5 +100,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     response = redirect(local_url(request, request.POST.get("next")))
     theme = request.POST.get("theme", "")
     if theme in THEMES:
-        response.set_cookie(THEME_COOKIE, theme, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure())
+        response.set_cookie(
+            THEME_COOKIE, theme, max_age=_YEAR, samesite="Lax", httponly=True, secure=request.is_secure()
+        )
     return response

@@ -58,13 +58,19 @@ def new(request: HttpRequest) -> HttpResponse:
         kind, _bar, level = request.POST.get("kind", "").partition("|")
         area = request.POST.get("area") or (where.code if where else "")
         try:
-            made = actions.draft_warning(kind=kind, level=level, area=area, title=_text(request, "title"), text=_text(request, "text"))
+            made = actions.draft_warning(
+                kind=kind, level=level, area=area, title=_text(request, "title"), text=_text(request, "text")
+            )
         except CityError as problem:
             messages.error(request, sentence(problem))
         else:
             messages.success(request, _("已存为草稿，等待审核。"))
             return redirect("portal:warning", made.pk)
-    return render(request, "portal/warning_new.html", {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST})
+    return render(
+        request,
+        "portal/warning_new.html",
+        {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST},
+    )
 
 
 def _text(request: HttpRequest, name: str) -> Text | None:
@@ -81,7 +87,10 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     level = request.POST.get("level") or None
     text = _text(request, "text")
     moves: dict[str, tuple[Callable[..., Any], str]] = {
-        "edit": (partial(actions.edit_warning, level=level, title=_text(request, "title"), text=text), _("已修改，需要重新审核。")),
+        "edit": (
+            partial(actions.edit_warning, level=level, title=_text(request, "title"), text=text),
+            _("已修改，需要重新审核。"),
+        ),
         "review": (partial(actions.review_warning, note=note), _("已审核。")),
         "reject": (partial(actions.reject_warning, note=note), _("已记录不采用。")),
         "sign": (actions.sign_warning, _("已签发。")),

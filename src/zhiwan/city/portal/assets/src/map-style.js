@@ -63,7 +63,7 @@ export function areaLayers(hasBase) {
     { id: "village-point", type: "circle", source: "village-seats", minzoom: 10.5,
       paint: { "circle-radius": 2.2, "circle-color": css("muted"), "circle-opacity": 0.7 } },
     { id: "village-label", type: "symbol", source: "village-seats", minzoom: 12, ...label(11, css("muted"), { "text-offset": [0, 0.9], "text-anchor": "top" }) },
-    { id: "town-label", type: "symbol", source: "town-seats", maxzoom: 14, ...label(13, css("ink"), { "text-letter-spacing": 0.08 }) },
+    { id: "town-label", type: "symbol", source: "town-seats", maxzoom: 14, ...label(13, css("ink"), { "text-letter-spacing": 0.08, "text-allow-overlap": true }) },
   ];
 }
 

@@ -22,6 +22,12 @@ function note(sentence) {
   place.hidden = !sentence;
 }
 
+// The layer control and the notes lie on the map: the district is fitted beside them where there is room.
+function roomForPanels() {
+  const wide = document.querySelector("#map").clientWidth > 700;
+  return { left: wide ? 150 : 16, right: wide ? 48 : 16, top: 20, bottom: 56 };
+}
+
 function makeMap() {
   setWorkerUrl(settings.worker);
   if (settings.base?.kind === "pmtiles") addProtocol("pmtiles", new Protocol().tile);
@@ -30,7 +36,7 @@ function makeMap() {
   const map = new MapView({
     container: "map",
     bounds: settings.bounds,
-    fitBoundsOptions: { padding: 24 },
+    fitBoundsOptions: { padding: roomForPanels() },
     minZoom: 7,
     maxZoom: 18,
     attributionControl: false,
@@ -59,7 +65,8 @@ function makeMap() {
   });
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl(), "bottom-right");
-  map.addControl(new AttributionControl({ compact: false, customAttribution: settings.attribution }), "bottom-right");
+  // Never collapsed: a base map's source and approval number have to be readable all the time.
+  map.addControl(new AttributionControl({ compact: false }), "bottom-right");
   map.touchZoomRotate.disableRotation();
   map.on("error", (event) => {
     if (event.sourceId === "base") note(text("basemap"));

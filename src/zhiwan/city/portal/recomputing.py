@@ -1,1 +1,0 @@
-"""复核: what an alarm says, judged again from the lake's rows by two engines."""
