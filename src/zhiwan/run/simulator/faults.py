@@ -6,7 +6,6 @@ other device may show anything.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 FaultKind = Literal[
     "out_of_range", "frozen", "gap", "silent", "clock_behind", "clock_ahead", "wrong_unit", "text", "duplicate",
-    "extra_field", "bad_time",
+    "extra_field", "unknown_property", "bad_time",
 ]  # fmt: skip
 Shows = Literal["flag", "set_aside", "count", "absent"]
 
@@ -39,6 +38,7 @@ SIGNS: dict[FaultKind, tuple[Shows, str]] = {
     "text": ("set_aside", "NOT_A_NUMBER"),
     "duplicate": ("count", "DUPLICATE"),
     "extra_field": ("set_aside", "EXTRA_FIELD"),
+    "unknown_property": ("set_aside", "UNKNOWN_PROPERTY"),
     "bad_time": ("set_aside", "BAD_TIME"),
 }
 BEHIND, AHEAD = timedelta(minutes=40), timedelta(minutes=20)
@@ -97,6 +97,7 @@ def messages(
 ) -> Iterator[dict[str, Any]]:
     """The telemetry messages of one report: one of a sound device; none, two or a spoilt one of a faulty one.
 
+    (A frozen sensor is frozen in the world already: its message is in order.)
     `count` is how many reports the device has made before, `own` the declaration of the faulty property.
     """
     fault = device.fault
@@ -111,9 +112,7 @@ def messages(
             return
         case "out_of_range":
             low, high = (own.range if own else None) or (0.0, 1.0)
-            spoilt[fault.property] = high + max(1.0, (high - low) / 2)
-        case "frozen":
-            spoilt[fault.property] = _stuck(device)
+            spoilt[fault.property] = round(high + (high - low) * (0.5 + count % 7 / 10), 2)
         case "clock_behind":
             at = at - BEHIND
         case "clock_ahead":
@@ -122,8 +121,11 @@ def messages(
             spoilt[fault.property] = {"value": values[fault.property], "unit": "kg"}
         case "text":
             spoilt[fault.property] = "ERR"
-        case "extra_field":
+        case "unknown_property":
             spoilt["firmware"] = 3.2
+        case "extra_field":
+            yield _telemetry(spoilt, at) | {"battery": 87}
+            return
         case "bad_time":
             yield _telemetry(spoilt, at) | {"at": at.strftime("%d/%m/%Y %H:%M")}
             return
@@ -139,11 +141,6 @@ def _telemetry(values: dict[str, Any], at: datetime) -> dict[str, Any]:
 def _pause(device: SimDevice, own: PropertyDecl | None) -> int:
     cadence = (own.cadence if own else None) or device.every
     return int(4 * cadence / device.every)
-
-
-def _stuck(device: SimDevice) -> float:
-    """The one value a frozen device goes on telling: a plausible one."""
-    return round(2.0 + math.sin(device.number), 2) if device.every <= timedelta(minutes=1) else 21.0
 
 
 def by_kind(faults: Iterable[PlantedFault]) -> dict[FaultKind, list[PlantedFault]]:

@@ -69,9 +69,13 @@ class World:
     # -- asked from outside ----------------------------------------------------------------------------------------
 
     def values(self, device: SimDevice, at: datetime) -> dict[str, float]:
-        """What the device measures at a real moment, rounded as it would tell it."""
+        """What the device measures at a real moment, rounded as it would tell it; a frozen sensor stands still."""
         series = self.series(device, np.array([at.timestamp()]), device.every)
-        return {name: float(column[0]) for name, column in series.items()}
+        found = {name: float(column[0]) for name, column in series.items()}
+        if device.fault is not None and device.fault.kind == "frozen":
+            stuck = self.series(device, np.array([self.began]), device.every)
+            found[device.fault.property] = float(stuck[device.fault.property][0])
+        return found
 
     def series(self, device: SimDevice, times: Array, every: timedelta) -> dict[str, Array]:
         """Columns over real moments (seconds since 1970); `every` is the span that sums (rain) look back on."""
