@@ -85,7 +85,7 @@ def recheck_alarm(*, alarm_id: str, at: datetime | None = None) -> Recheck:
 
 def _by_engine(engine: Any, rule: CompiledRule, alarm: Alarm, scale: Scale | None, now: datetime) -> RecheckRow:
     start, end = _span(rule, alarm, now)
-    kept = lake().rows(alarm.entity_id, alarm.property, start, end)
+    kept = _streamed(alarm.entity_id, alarm.property, start, end)
     result = recompute(
         book(), alarm.rule, entity_as_judged(alarm.entity), kept, engine=engine, parameters=packs().parameters,
         region=region(), at=alarm.opened_at, until=end, linked=_linked(rule, alarm.entity, start, end),
@@ -106,12 +106,18 @@ def _by_gaps(
 ) -> RecheckRow:
     """An alarm about silence: the last reading before it, and the first one after."""
     start, end = _span(rule, alarm, now)
-    times = lake().rows(alarm.entity_id, alarm.property, start - absent, end)["observed_at"].unique().sort().to_list()
+    kept = _streamed(alarm.entity_id, alarm.property, start - absent, end)
+    times = kept["observed_at"].unique().sort().to_list()
     before = [time for time in times if time <= alarm.opened_at]
     after = [time for time in times if time > alarm.opened_at]
     opened_at = before[-1] + absent if before and (not after or after[0] - before[-1] >= absent) else None
     cleared_at = after[0] if after and opened_at else None
     return RecheckRow(ROWS, opened_at, cleared_at, level if opened_at else None, len(times))
+
+
+def _streamed(entity: str, property: str, start: datetime, end: datetime) -> pl.DataFrame:
+    """Rows that came by the stream. Imported history (seq 0) was never judged, so it must not move an alarm."""
+    return lake().rows(entity, property, start, end).filter(pl.col("seq") > 0)
 
 
 def _span(rule: CompiledRule, alarm: Alarm, now: datetime) -> tuple[datetime, datetime]:
@@ -158,7 +164,7 @@ def _linked(rule: CompiledRule, entity: Entity, start: datetime, end: datetime) 
             if leaf.link != "self":
                 links = Relation.objects.filter(from_entity=entity, link=leaf.link).order_by("to_entity_id")
                 targets = list(links.values_list("to_entity_id", flat=True))
-            frames = [lake().rows(target, leaf.prop, start, end) for target in targets]
+            frames = [_streamed(target, leaf.prop, start, end) for target in targets]
             if frames:
                 found[leaf.key] = pl.concat(frames)
     return found

@@ -69,6 +69,16 @@ def test_a_correction_that_came_later_shows_as_a_difference() -> None:
     assert [one.opened_at is None for one in found.results] == [False, True, True]
 
 
+def test_imported_history_does_not_move_an_alarm() -> None:
+    id = run(*SPIKE)
+    history = readings(("gauge-e", "level", -30, 9.9), ("gauge-e", "level", -5, 9.9)).with_columns(
+        seq=pl.lit(0, pl.Int64)
+    )
+    packs_loaded.lake().import_history(history, "import", 1)
+    with acting(post("desk")):
+        assert recheck_alarm(alarm_id=id, at=LATER).agree
+
+
 def test_who_sees_the_alarm_may_ask() -> None:
     id = run(*SPIKE)
     with acting(post("east")):
