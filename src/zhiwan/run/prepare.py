@@ -21,6 +21,7 @@ from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.facts.errors import InputRefused
@@ -119,11 +120,14 @@ def make_accounts() -> list[dict[str, str]]:
     return made
 
 
-def load_demo() -> dict[str, str]:
-    """Entities and devices of the demonstration, and one device that no simulator drives."""
+def load_demo() -> dict[str, str] | None:
+    """Entities, devices and two days of the demonstration; {id, secret} of the one device that no simulator drives."""
     from zhiwan.run.simulator.load import load_district
 
-    return load_district(packs(), place(), data_folder().path)
+    device = load_district(packs(), place(), data_folder().path)
+    with acting_system("cli"):
+        compute_zone_members()
+    return device
 
 
 def write_demo_file(*, accounts: list[dict[str, str]], device: dict[str, str] | None) -> None:
