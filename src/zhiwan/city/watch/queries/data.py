@@ -90,7 +90,9 @@ def set_aside(
     for key, value in (("state", state), ("code", code), ("device", device)):
         if value:
             found = found.filter(**{key: value})
-    return paged(found, _row, page, size)
+    part = paged(found, lambda one: one, page, size)
+    types = dict(Entity.objects.filter(id__in={one.entity for one in part.rows}).values_list("id", "type"))
+    return Page([_row(one, types.get(one.entity, "")) for one in part.rows], part.total, part.page, part.size)
 
 
 def set_aside_counts() -> list[tuple[str, int]]:
@@ -99,7 +101,7 @@ def set_aside_counts() -> list[tuple[str, int]]:
     return list(found)
 
 
-def _row(one: SetAside) -> SetAsideRow:
+def _row(one: SetAside, type_name: str) -> SetAsideRow:
     by = one.fixed_by
     return SetAsideRow(
         id=one.id,
@@ -119,14 +121,13 @@ def _row(one: SetAside) -> SetAsideRow:
         fixed_by=Text(zh=by.title_zh, en=by.title_en) if by else None,
         fixed_at=one.fixed_at,
         note=one.note,
-        properties=measured_properties(one.entity),
+        properties=measured_properties(type_name),
     )
 
 
-def measured_properties(entity_id: str) -> list[str]:
-    """What a device of this entity may report."""
-    entity = Entity.objects.filter(id=entity_id).only("type").first() if entity_id else None
-    kind = packs().types.get(entity.type) if entity else None
+def measured_properties(type_name: str) -> list[str]:
+    """What a device of an entity of this type may report."""
+    kind = packs().types.get(type_name)
     return [name for name, one in kind.properties.items() if not one.derived] if kind else []
 
 
