@@ -18,10 +18,15 @@ from zhiwan.city.people.models import AuditRecord, Post, Scope
 
 def posts_of(user: Any) -> list[Post]:
     """The posts an account holds today, the duty chief's first."""
-    today = timezone.localdate()
-    valid = (Q(valid_from=None) | Q(valid_from__lte=today)) & (Q(valid_to=None) | Q(valid_to__gt=today))
-    found = Post.objects.filter(valid, holding__user=user, holding__user__is_active=True).select_related("organisation")
+    found = Post.objects.filter(_valid_today(), holding__user=user, holding__user__is_active=True).select_related(
+        "organisation"
+    )
     return sorted(found, key=lambda post: (post.role != "duty_chief", post.role != "operator", post.id))
+
+
+def _valid_today() -> Q:
+    today = timezone.localdate()
+    return (Q(valid_from=None) | Q(valid_from__lte=today)) & (Q(valid_to=None) | Q(valid_to__gt=today))
 
 
 def post_in_use(user: Any, post_id: str | None) -> Post | None:
@@ -31,8 +36,8 @@ def post_in_use(user: Any, post_id: str | None) -> Post | None:
 
 
 def posts_with_role(role: str, towns: Iterable[str] | None = None) -> list[Post]:
-    """Posts of a role: all of them, or those that cover the district or one of the towns."""
-    found = Post.objects.filter(role=role).order_by("id")
+    """Posts of a role that exist today: all of them, or those that cover the district or one of the towns."""
+    found = Post.objects.filter(_valid_today(), role=role).order_by("id")
     if towns is not None:
         found = found.filter(Q(scope=Scope.DISTRICT) | Q(towns__overlap=list(towns)))
     return list(found)

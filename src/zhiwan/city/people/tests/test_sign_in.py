@@ -15,7 +15,7 @@ from zhiwan.city.people import actions
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden, NobodyActs
 from zhiwan.city.people.models import ApiToken, Organisation, Post, SignInLink, User
-from zhiwan.city.people.queries import post_in_use, posts_of
+from zhiwan.city.people.queries import post_in_use, posts_of, posts_with_role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,6 +102,7 @@ def test_the_chief_comes_first_and_a_post_that_ended_is_gone(user: User) -> None
     with acting_system("cli"):
         Post.objects.filter(id="desk").update(valid_to=timezone.localdate())
     assert getattr(post_in_use(user, "desk"), "id", None) == "chief"
+    assert posts_with_role("operator") == []
 
 
 def test_who_may_manage_accounts(user: User) -> None:
