@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,9 +10,8 @@ from building import DERIVES, NOW, book_of, frame, observation, pack, packs, rul
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhiwan.kernel.judge import JudgeState
+from zhiwan.kernel.judge import JudgeState, judge, tick
 from zhiwan.kernel.judge.plain import PlainJudge
-from zhiwan.kernel.judge.stream import judge
 
 RULES = [
     rule("simple"),
@@ -66,6 +66,7 @@ def stored(rows: dict, state: JudgeState) -> JudgeState:
             rows.pop((row.kind, row.key), None)
         else:
             rows[row.kind, row.key] = row
+    state.mark_saved()
     return JudgeState.load(rows.values())
 
 
@@ -86,6 +87,31 @@ def test_any_split_gives_what_the_plain_judge_gives(stream):
     assert derived == frame(plain.derived).to_dicts()
     assert [event.id for event in events] == [event.id for event in plain.events]
     assert events == plain.events
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(streams(), st.sets(st.integers(1, 40)), st.sets(st.integers(1, 40)))
+def test_ticks_between_messages_are_part_of_the_stream(stream, ticks, cuts):
+    """The clock may tick anywhere; where batches are cut besides still changes nothing."""
+    rows, _ = stream
+
+    def told(cuts):
+        state, store, events = JudgeState(), {}, []
+        for batch in batches(rows, sorted(cuts | ticks)):
+            if not batch:
+                continue
+            events += judge(BOOK, WORLD, state, frame(batch), NOW).events
+            if batch[-1]["seq"] in ticks:
+                state = stored(store, state)
+                newest = max(row["observed_at"] for row in rows if row["seq"] <= batch[-1]["seq"])
+                events += tick(BOOK, WORLD, state, newest + timedelta(minutes=7)).events
+                for event in events[-1:]:
+                    state.release(event.alarm_id)
+            if batch[-1]["seq"] in cuts:
+                state = stored(store, state)
+        return [replace(event, recorded_at=NOW) for event in events]
+
+    assert told(cuts) == told(set())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

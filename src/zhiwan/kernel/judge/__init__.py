@@ -25,7 +25,8 @@ from zhiwan.kernel.judge.indicators import INDICATOR_SCHEMA, compute_indicators
 from zhiwan.kernel.judge.recompute import Recomputed, recompute
 from zhiwan.kernel.judge.rulebook import RuleBook
 from zhiwan.kernel.judge.state import JudgeState, StateRow
-from zhiwan.kernel.judge.stream import judge, tick
+from zhiwan.kernel.judge.stream import judge
+from zhiwan.kernel.judge.ticking import tick
 from zhiwan.kernel.judge.world import World
 
 __all__ = [

@@ -51,7 +51,7 @@ def derive_all(
             continue
         if made.is_empty():
             continue
-        ids = pl.Series("entity", list(state.slots[step.derive.of]), dtype=pl.String())
+        ids = pl.Series("entity", state.ids[step.derive.of], dtype=pl.String())
         made = made.with_columns(entity=ids.gather(made["slot"]), type=pl.lit(step.derive.of))
         made = made.sort("message", "entity", "at", "output")
         derived.append(_observations(made, step.source, now).with_columns(message=made["message"], stage=stage))
@@ -90,7 +90,7 @@ class _Step:
         self.outputs = list(step.derive.outputs)
         self.window = step.derive.window // step.derive.window.resolution
         self.series = {name: state.series[step.derive.of, name] for name in self.names}
-        self.ids = pl.Series("entity", list(state.slots[step.derive.of]), dtype=pl.String())
+        self.ids = pl.Series("entity", state.ids[step.derive.of], dtype=pl.String())
         self.parameters = world.parameters.of(step.pack.id, world.region)
 
     def run(self) -> pl.DataFrame:

@@ -179,6 +179,8 @@ def _still_on(timing: Timing, now: Snapshot, episode: Episode, reading: Reading,
     level = timing.known_level(reading.level) or episode.level
     rank, before = timing.ranks[level], timing.ranks[episode.level]
     peak = max(episode.peak, level, key=lambda one: timing.ranks[one])
+    if now.phase == "open" and now.clearing is None and level == episode.level:
+        return now  # nothing new: the state of a long alarm is not written again with every reading
     changed = msgspec.structs.replace(episode, level=level, peak=peak, quiet_at=None)
     if now.phase == "quiet":
         facts.append(Fact("active", reading.at, changed, row))

@@ -1,10 +1,12 @@
 """The recent readings of one property of one type: newest value per entity, and a bounded memory of arrivals.
 
-Columns, not objects: 20,000 readings are one append. Arrivals are kept in chunks that are merged eight at a time, so
-that what must be written after a batch is about the batch, not the memory (a log-structured merge tree in small).
+Columns, not objects: 20,000 readings are one append. Arrivals are kept in chunks that are merged eight at a time until
+they are large, and let go once all they hold is too old: what must be written after a batch is about the batch, not
+the memory (a log-structured merge tree in small).
 
-What is remembered of a series is a function of its arrivals alone, however they were cut into batches: the last CAP
-arrivals that are no older than `horizon` before the newest.
+What is remembered of a series is a function of its arrivals alone, however they were cut into batches: those that are
+no older than `horizon` before the newest, and the newest. CAP only guards the memory against a device gone mad: beyond
+so many readings within the horizon the oldest are forgotten early.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from zhiwan.kernel.judge.world import Instants, Numbers
 Slots = npt.NDArray[np.int64]
 CAP = 4_000
 MERGE = 8
+LARGE = 50_000  # rows of a chunk that is not merged further
 NEVER = -(2**62)
 
 
@@ -35,13 +38,14 @@ class _Body(msgspec.Struct):
     values: bytes
 
 
-@dataclass
+@dataclass(eq=False)
 class Chunk:
     """Some arrivals in their order: slot, at (µs), value."""
 
     number: int
     level: int
     frame: pl.DataFrame
+    newest: int  # µs
 
 
 class Series:
@@ -55,6 +59,7 @@ class Series:
         self.next_number = 0
         self.unsaved: set[int] = set()  # chunk numbers not stored yet
         self.dropped: set[int] = set()  # chunk numbers to remove from the store
+        self.stored: set[int] = set()  # chunk numbers the store has
 
     def grow(self, slots: int) -> None:
         """Room for this many entities."""
@@ -69,8 +74,9 @@ class Series:
             return
         self._lead(slots, at, values)
         frame = pl.DataFrame({"slot": slots, "at": at, "value": values})
-        self._add(Chunk(self.next_number, 0, frame))
+        self._add(Chunk(self.next_number, 0, frame, int(at.max())))
         self._merge()
+        self._expire()
 
     def _lead(self, slots: Slots, at: Instants, values: Numbers) -> None:
         order = np.lexsort((at, slots))  # stable: of two arrivals for one instant the later one is last
@@ -87,17 +93,30 @@ class Series:
         self.next_number = chunk.number + 1
 
     def _merge(self) -> None:
-        while len(self.chunks) >= MERGE and len({chunk.level for chunk in self.chunks[-MERGE:]}) == 1:
-            merged = self.chunks[-MERGE:]
-            del self.chunks[-MERGE:]
-            for chunk in merged:
-                if chunk.number in self.unsaved:
-                    self.unsaved.discard(chunk.number)
-                else:
-                    self.dropped.add(chunk.number)
-            frame = self._remembered(pl.concat([chunk.frame for chunk in merged]))
+        while len(self.chunks) >= MERGE:
+            last = self.chunks[-MERGE:]
+            if len({chunk.level for chunk in last}) > 1 or sum(chunk.frame.height for chunk in last) > LARGE:
+                return
+            for chunk in last:
+                self._drop(chunk)
+            frame = self._remembered(pl.concat([chunk.frame for chunk in last]))
             # It was last, so a new number keeps the order of arrival.
-            self._add(Chunk(self.next_number, merged[0].level + 1, frame))
+            self._add(Chunk(self.next_number, last[0].level + 1, frame, max(chunk.newest for chunk in last)))
+
+    def _expire(self) -> None:
+        """Lets go of the oldest chunk once only the newest values of silent entities are left in it."""
+        oldest = int(self.head_at.max()) - self.horizon
+        while len(self.chunks) > 1 and self.chunks[0].newest < oldest:
+            gone, after = self.chunks[0], self.chunks[1]
+            self._drop(gone)
+            after.frame = pl.concat([self._remembered(gone.frame), self._remembered(after.frame)])
+            self.unsaved.add(after.number)
+
+    def _drop(self, chunk: Chunk) -> None:
+        self.chunks.remove(chunk)
+        self.unsaved.discard(chunk.number)
+        if chunk.number in self.stored:
+            self.dropped.add(chunk.number)
 
     def _remembered(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Without what can never be asked for again."""
@@ -149,8 +168,16 @@ class Series:
         values = np.frombuffer(stored.values, "<f8").astype(np.float64)
         self.grow(len(slot_of))
         self._lead(slots, at, values)
-        self.chunks.append(Chunk(number, stored.level, pl.DataFrame({"slot": slots, "at": at, "value": values})))
+        frame = pl.DataFrame({"slot": slots, "at": at, "value": values})
+        self.chunks.append(Chunk(number, stored.level, frame, int(at.max())))
+        self.stored.add(number)
         self.next_number = number + 1
+
+    def mark_saved(self) -> None:
+        """The store has taken the unsaved chunks and removed the dropped ones."""
+        self.stored = (self.stored | self.unsaved) - self.dropped
+        self.unsaved.clear()
+        self.dropped.clear()
 
 
 def stored_ids(body: bytes) -> list[str]:

@@ -61,6 +61,8 @@ class JudgeState:
         self._bound: tuple[RuleBook, World] | None = None
         self.index = pl.DataFrame()
         self.fields: dict[str, pl.DataFrame] = {}
+        self.ids: dict[str, list[str]] = {}  # type → entity by slot
+        self.towns: dict[str, list[str]] = {}  # type → town by slot
         self.present: dict[str, npt.NDArray[np.bool_]] = {}
 
     # Reading and writing what is remembered
@@ -90,7 +92,7 @@ class JudgeState:
         """What differs from the last mark_saved, for the transaction that writes the alarms."""
         rows = [StateRow(kind, key, self._body(kind, key)) for kind, key in sorted(self._touched)]
         for (type, prop), series in self.series.items():
-            ids = list(self.slots[type])
+            ids = self.ids[type]
             for number in sorted(series.unsaved):
                 rows.append(StateRow(SERIES, _chunk_key(type, prop, number), series.encode(number, ids)))
             rows += [StateRow(SERIES, _chunk_key(type, prop, number), None) for number in sorted(series.dropped)]
@@ -100,8 +102,7 @@ class JudgeState:
         """The rows of changed() are committed."""
         self._touched.clear()
         for series in self.series.values():
-            series.unsaved.clear()
-            series.dropped.clear()
+            series.mark_saved()
 
     def release(self, alarm_id: str) -> None:
         """A person released a latched alarm: the next judge or tick tells it cleared, now or once it is quiet."""
@@ -186,6 +187,9 @@ class JudgeState:
                 known = pl.DataFrame(schema={"id": pl.String(), "name": pl.String(), "town": pl.String()})
             aligned = ids.join(_clean(known).with_columns(__here=True), on="id", how="left", maintain_order="left")
             self.present[type] = aligned["__here"].fill_null(False).to_numpy()
+            self.ids[type] = list(slots)
+            towns = aligned["town"] if "town" in aligned.columns else pl.Series([None] * len(slots), dtype=pl.String())
+            self.towns[type] = towns.fill_null("").to_list()
             self.fields[type] = aligned.drop("__here", "slot")
             indexes.append(ids.filter(aligned["__here"].fill_null(False)).with_columns(type=pl.lit(type)))
         schema = {"id": pl.String(), "slot": pl.Int64(), "type": pl.String()}

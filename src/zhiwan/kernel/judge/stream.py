@@ -8,7 +8,7 @@ Series with a late reading in the batch go through late.py. Both give what late.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,17 @@ from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, Quality
 from zhiwan.kernel.judge import columns
 from zhiwan.kernel.judge.columns import Rows
 from zhiwan.kernel.judge.deriving import derive_all
-from zhiwan.kernel.judge.engines.reference import evaluate_reference, evaluate_truth
 from zhiwan.kernel.judge.events import Judgement
 from zhiwan.kernel.judge.expressions import nodes as n
 from zhiwan.kernel.judge.late import History, arrive, row_of
-from zhiwan.kernel.judge.machine import Reading, Row, release, step
+from zhiwan.kernel.judge.machine import Fact, Reading, Row, step
 from zhiwan.kernel.judge.rulebook import CompiledRule, Group, RuleBook
-from zhiwan.kernel.judge.series import NEVER, Series
-from zhiwan.kernel.judge.state import ALARM, PROMISE, JudgeState
+from zhiwan.kernel.judge.series import NEVER
+from zhiwan.kernel.judge.state import JudgeState
 from zhiwan.kernel.judge.telling import Readings, Teller
-from zhiwan.kernel.judge.tracking import Tracked, advance, pass_time
-from zhiwan.kernel.judge.world import World, microseconds, moment
+from zhiwan.kernel.judge.ticking import Recall, tell_released
+from zhiwan.kernel.judge.tracking import Tracked, advance
+from zhiwan.kernel.judge.world import World, moment
 
 
 def judge(book: RuleBook, world: World, state: JudgeState, batch: pl.DataFrame, now: datetime) -> Judgement:
@@ -39,7 +39,7 @@ def judge(book: RuleBook, world: World, state: JudgeState, batch: pl.DataFrame, 
     """
     state.bind(book, world)
     teller = Teller(world, state, now)
-    _release(book, world, state, teller)
+    tell_released(book, state, teller)
     rows = _prepared(book, state, batch)
     derived, rows, problems = derive_all(book, world, state, rows, now)
     groups = _by_group(rows)
@@ -52,22 +52,6 @@ def judge(book: RuleBook, world: World, state: JudgeState, batch: pl.DataFrame, 
         if group in state.series:
             state.series[group].append(found.slots, found.at, found.values)
     return Judgement(derived, events, problems)
-
-
-def tick(book: RuleBook, world: World, state: JudgeState, now: datetime) -> Judgement:
-    """What time alone brings: conditions that have lasted long enough, and values that stay away (`absent`).
-
-    Call it when the stream is read up to about `now`; after a pause, first read on.
-    """
-    state.bind(book, world)
-    teller = Teller(world, state, now)
-    _release(book, world, state, teller)
-    for rule in book.rules:
-        series = state.series[rule.type, rule.prop]
-        _ripen(world, state, teller, rule, series, now)
-        if rule.rule.absent is not None:
-            _absent(world, state, teller, rule, series, now)
-    return Judgement(events=teller.events())
 
 
 def _prepared(book: RuleBook, state: JudgeState, batch: pl.DataFrame) -> pl.DataFrame:
@@ -106,10 +90,10 @@ class _GroupJudge:
         self.book, self.world, self.state, self.teller = book, world, state, teller
         self.type, self.rules, self.rows, self.batch = group[0], rules, rows, batch
         self.series = state.series[group]
-        self.ids = list(state.slots[self.type])
+        self.recall = Recall(self.series)
+        self.ids = state.ids[self.type]
         self.leaves = {leaf for rule in rules for leaf in rule.leaves}
         self._arrived: dict[int, list[tuple[int, int, float]]] | None = None
-        self._known: dict[int, Readings] = {}
 
     def run(self) -> None:
         previous_at, previous_value, late = columns.neighbours(self.series, self.rows)
@@ -230,130 +214,22 @@ class _GroupJudge:
     # Telling
 
     def _tell(
-        self, rule: CompiledRule, slot: int, order: int, cause: str, tracked: Tracked, facts: Any, late: bool = False
-    ) -> None:
+        self, rule: CompiledRule, slot: int, order: int, cause: str, tracked: Tracked, facts: list[Fact],
+        late: bool = False,
+    ) -> None:  # fmt: skip
         if facts:
+            self.recall.of(slot)
             self.teller.tell(
                 rule, self.ids[slot], cause, tracked, facts, place=(1, order), late=late,
-                town=_town(self.state, self.type, slot), readings=lambda: self._readings(slot, order),
+                town=self.state.towns[self.type][slot], readings=lambda: self._readings(slot, order),
             )  # fmt: skip
 
     def _readings(self, slot: int, order: int) -> Readings:
         """The series as it was known when the row arrived."""
         if self._arrived is None:
-            told = np.unique(self.rows.slots)
-            self._known = self.series.by_slot(told)
-            self._arrived = {}
-            for one, at, value, place in zip(
-                self.rows.slots.tolist(), self.rows.at.tolist(), self.rows.values.tolist(), self.rows.order.tolist(),
-                strict=True,
-            ):  # fmt: skip
+            rows, self._arrived = self.rows, {}
+            columns_ = (rows.slots.tolist(), rows.order.tolist(), rows.at.tolist(), rows.values.tolist())
+            for one, place, at, value in zip(*columns_, strict=True):
                 self._arrived.setdefault(one, []).append((place, at, value))
         new = [(at, value) for place, at, value in self._arrived.get(slot, ()) if place <= order]
-        return _within(self.series, self._known.get(slot, []) + new)
-
-
-def _within(series: Series, readings: Readings) -> Readings:
-    newest = max((at for at, _ in readings), default=0)
-    return [(at, value) for at, value in readings if at >= newest - series.horizon]
-
-
-def _town(state: JudgeState, type: str, slot: int) -> str:
-    fields = state.fields[type]
-    return str(fields["town"][slot] or "") if "town" in fields.columns else ""
-
-
-# Time alone
-
-
-def _ripen(world: World, state: JudgeState, teller: Teller, rule: CompiledRule, series: Series, now: datetime) -> None:
-    slots = state.slots[rule.type]
-    for (entity, cause), tracked in list(state.of_rule(rule.id).items()):
-        slot = slots.get(entity)
-        if cause != "when" or slot is None or series.head_at[slot] == NEVER:
-            continue
-        last = moment(int(series.head_at[slot]))
-        facts = pass_time(rule.timing, tracked, last, now)
-        if facts:
-            _tell_alone(state, teller, rule, series, slot, entity, "when", tracked, facts)
-        before = len(tracked.trail), len(tracked.past)
-        tracked.prune(last - rule.rule.lateness)
-        if facts or before != (len(tracked.trail), len(tracked.past)):
-            state.put(rule.id, entity, "when", tracked)
-
-
-def _absent(world: World, state: JudgeState, teller: Teller, rule: CompiledRule, series: Series, now: datetime) -> None:
-    span = (rule.rule.absent or timedelta(0)) // timedelta(microseconds=1)
-    silent = (series.head_at > NEVER) & (series.head_at + span <= microseconds(now))
-    present = state.present[rule.type]
-    silent[: len(present)] &= present
-    if not silent.any():
-        return
-    ids = list(state.slots[rule.type])
-    for slot in np.flatnonzero(silent).tolist():
-        entity = ids[slot]
-        known = state.of_rule(rule.id).get((entity, "absent"))
-        if known is not None and known.now.phase != "idle":
-            continue
-        row = _still_row(world, state, rule, series, slot)
-        if not _applies(rule, row):
-            continue
-        level = _level(rule, row)
-        at = moment(int(series.head_at[slot]) + span)
-        tracked = known or Tracked()
-        reading = Reading(at, True, None, level, row)
-        tracked.now, facts = step(rule.absent_timing, tracked.now, reading, None)
-        _tell_alone(state, teller, rule, series, slot, entity, "absent", tracked, facts)
-        state.put(rule.id, entity, "absent", tracked)
-
-
-def _still_row(world: World, state: JudgeState, rule: CompiledRule, series: Series, slot: int) -> Row:
-    """The last reading of a silent series, as a rule sees it."""
-    arrivals = series.by_slot(np.array([slot])).get(slot, [])
-    history = History(series.horizon, arrivals)
-    leaves = rule.leaves | {n.Name("name_en", "text")}
-    beside = pl.DataFrame(columns.field_columns(state, rule.type, leaves, np.array([slot]))).to_dicts()
-    return row_of(world, rule.leaves, history, int(series.head_at[slot]), beside[0])
-
-
-def _applies(rule: CompiledRule, row: Row) -> bool:
-    return evaluate_truth(rule.where, row) is True
-
-
-def _level(rule: CompiledRule, row: Row) -> str | None:
-    level = evaluate_reference(rule.level, row)
-    return level if isinstance(level, str) else None
-
-
-def _tell_alone(
-    state: JudgeState, teller: Teller, rule: CompiledRule, series: Series, slot: int, entity: str, cause: str,
-    tracked: Tracked, facts: Any,
-) -> None:  # fmt: skip
-    def readings() -> Readings:
-        return _within(series, series.by_slot(np.array([slot])).get(slot, []))
-
-    place = (2, facts[0].at)
-    teller.tell(rule, entity, cause, tracked, facts, place=place, town=_town(state, rule.type, slot), readings=readings)
-
-
-def _release(book: RuleBook, world: World, state: JudgeState, teller: Teller) -> None:
-    """Latched alarms that a person released since the last judgement."""
-    if not state.released:
-        return
-    by_id = {rule.id: rule for rule in book.rules}
-    for rule_id, known in list(state.tracked.items()):
-        rule = by_id.get(rule_id)
-        for (entity, cause), tracked in list(known.items()):
-            episode = tracked.now.episode
-            if rule is None or episode is None or episode.id not in state.released:
-                continue
-            slot = state.slots[rule.type].get(entity)
-            tracked.now, facts = release(tracked.now)
-            if facts and slot is not None:
-                series = state.series[rule.type, rule.prop]
-                _tell_alone(state, teller, rule, series, slot, entity, cause, tracked, facts)
-            state.put(rule_id, entity, cause, tracked)
-            state.touch(ALARM, f"{rule_id}|{entity}|{cause}")
-    for id in state.released:
-        state.touch(PROMISE, id)
-    state.released.clear()
+        return self.recall.within(self.recall.known(slot) + new)

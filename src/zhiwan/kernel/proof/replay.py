@@ -14,8 +14,7 @@ from typing import Any
 import polars as pl
 
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, UTC_US, Quality
-from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, RuleBook, World
-from zhiwan.kernel.judge.stream import judge, tick
+from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, RuleBook, World, judge, tick
 from zhiwan.kernel.packs.models import EntityType, FieldDecl, Pack, print_duration
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.replays import Arriving, Expectation, Replay, ReplayEntity
