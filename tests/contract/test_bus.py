@@ -42,8 +42,9 @@ class TestNatsBus(BusContract):
     def bus(self, small_server: Address) -> Iterator[Bus]:
         bus = NatsBus(small_server.url, small_server.credentials_file)
         old = bus.open_reader("INTAKE")
-        while found := old.pull(1000, 0.05):
-            old.ack(found[-1].seq)
+        while old.waiting():
+            if found := old.pull(1000, 0.2):
+                old.ack(found[-1].seq)
         yield bus
         bus.close()
 

@@ -23,7 +23,7 @@ from zhiwan.kernel.bus.messages import INTAKE, MQTT
 from zhiwan.kernel.bus.nats_bus import NatsBus
 from zhiwan.run.broker_door.decide import Knock, KnownDevice, refusal
 from zhiwan.run.broker_door.refusals import refusal_in
-from zhiwan.run.broker_door.service import Setting, serve
+from zhiwan.run.broker_door.running import Setting, serve
 from zhiwan.run.embedded.nats import Address, EmbeddedNats, free_port
 from zhiwan.run.embedded.postgres import Urls
 

@@ -7,9 +7,9 @@
 
 pipeline.py the way of one batch · outbox.py what the lake still has to get · lake_follower.py gives it to the lake ·
 store.py PostgreSQL · brain.py what decides, from packs and registry · rounds.py what the clock asks for ·
-service.py the process: lock, restart after failure, end.
+running.py the process: lock, restart after failure, end.
 """
 
-from zhiwan.run.worker.service import main
+from zhiwan.run.worker.running import main
 
 __all__ = ["main"]

@@ -117,7 +117,7 @@ class LakeFollower:
                 self.problem = None
             except Exception as problem:
                 # Whatever it is (full disk, object store away): nothing is lost, try again.
-                self.problem = f"{type(problem).__name__}: {problem}"
+                self.problem = type(problem).__name__
                 log.exception("the lake did not take %d rows; trying again", self._rows)
                 self._pause(RETRY_SECONDS)
             if stopping:

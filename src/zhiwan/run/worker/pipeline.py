@@ -20,7 +20,7 @@ import polars as pl
 from zhiwan.kernel.bus.messages import Message
 from zhiwan.kernel.bus.port import Bus, StreamReader
 from zhiwan.kernel.facts.observations import empty_observations
-from zhiwan.kernel.judge import AlarmEvent, JudgeState, StateRow, judge, tick
+from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, StateRow, judge, tick
 from zhiwan.kernel.sense import IntakeMemory, SetAside
 from zhiwan.run.worker.brain import Brain
 from zhiwan.run.worker.lake_follower import LakeFollower
@@ -132,6 +132,7 @@ class Pipeline:
             self.memory.recall(parcel.frame)
             follower.add(parcel)
         self._cursors = dict(remembered.cursors)
+        self.judge_problems = 0
         self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream) for stream in streams}
 
     def step(self, stream: str, most: int, wait: float, clock: Callable[[], datetime]) -> int:
@@ -154,6 +155,7 @@ class Pipeline:
         for alarm in released:
             self.judging.release(alarm)
         judgement = tick(self.brain.book, self.brain.world, self.judging, now)
+        self._note_problems(judgement)
         rows = self._state_rows()
         if rows or judgement.events or judgement.derived.height or released:
             seq = max(int(now.timestamp() * 1000), self._committed(CLOCK, CLOCK) + 1)
@@ -181,6 +183,7 @@ class Pipeline:
             judgement = judge(self.brain.book, self.brain.world, self.judging, taken.observations, now)
         except Exception as problem:
             raise NotProcessed(messages, problem) from problem
+        self._note_problems(judgement)
         return Work(
             stream=stream,
             created=created,
@@ -194,6 +197,12 @@ class Pipeline:
             set_aside=[*taken.set_aside, *(set_aside_as_unjudged(message) for message in poisoned)],
             counts=taken.counts,
         )
+
+    def _note_problems(self, judgement: Judgement) -> None:
+        """A derive step that failed costs its own readings; all else was judged."""
+        self.judge_problems += len(judgement.problems)
+        for problem in judgement.problems:
+            log.error("%s failed: %s", problem.what, problem.error)
 
     def _state_rows(self) -> list[StateRow]:
         """Changed state of the judge, and outbox rows the lake no longer needs."""

@@ -13,7 +13,7 @@ from zhiwan.city.watch import hints
 from zhiwan.city.watch.models import LatestValue
 from zhiwan.city.watch.pipeline import save_indicators
 from zhiwan.kernel.facts.observations import UTC_US
-from zhiwan.kernel.judge import compute_indicators
+from zhiwan.kernel.judge import RuleBook, compute_indicators
 from zhiwan.kernel.lake.port import LakePort
 from zhiwan.run.worker.brain import Brain
 
@@ -49,10 +49,23 @@ def latest_values() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LATEST, orient="row")
 
 
-def indicators(brain: Brain, lake: LakePort, now: datetime, *, keep: bool) -> int:
-    """Compute the vital signs, write the current ones, and `keep` them in their history; the number of figures."""
+class Cadences:
+    """Which vital signs are due for their history, each at its declared cadence."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, datetime] = {}
+
+    def due(self, book: RuleBook, now: datetime) -> list[str]:
+        """Global ids that are due; they are due again one cadence later."""
+        found = [one for one in book.indicators if self._next.get(one.id, now) <= now]
+        self._next |= {one.id: now + one.indicator.cadence for one in found}
+        return [one.id for one in found]
+
+
+def indicators(brain: Brain, lake: LakePort, now: datetime, cadences: Cadences) -> None:
+    """Compute the vital signs, write the current ones, and keep those that are due in their history."""
     frame = compute_indicators(brain.book, brain.world, latest_values(), now)
     hints.announce(save_indicators(frame))
-    if keep and frame.height:
-        lake.append_indicators(frame)
-    return frame.height
+    due = cadences.due(brain.book, now)
+    # Without a reading there is no moment the figure speaks of, hence nothing for the history.
+    lake.append_indicators(frame.filter(pl.col("indicator").is_in(due) & pl.col("at").is_not_null()))

@@ -23,7 +23,6 @@ BATCH_SECONDS = 0.25
 GLANCE_SECONDS = 0.02
 TICK_SECONDS = 5.0
 INDICATOR_SECONDS = 10.0
-INDICATOR_KEEP_SECONDS = 60.0
 REGISTRY_SECONDS = 3.0
 BEAT_SECONDS = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
@@ -63,7 +62,7 @@ class Worker:
                 self._narrow(problem)
                 continue
             except Exception as problem:
-                self._told.problem = f"{type(problem).__name__}: {problem}"
+                self._told.problem = type(problem).__name__  # the rest is for the log: /healthz is open to all
                 log.exception("the pipeline stopped; opening it anew from what is committed")
             self._told.restarts += 1
             pause = FIRST_PAUSE if time.monotonic() - began > 30 else min(pause * 2, LONGEST_PAUSE)
@@ -72,7 +71,7 @@ class Worker:
     def _narrow(self, problem: NotProcessed) -> None:
         """Halve the batch until one message is left; that one is set aside and the batches grow again."""
         log.error("%s", problem, exc_info=problem.problem)
-        self._told.problem = str(problem)
+        self._told.problem = type(problem.problem).__name__
         self._told.restarts += 1
         if len(problem.messages) == 1:
             message = problem.messages[0]
@@ -118,13 +117,13 @@ class Worker:
     def _rounds(self, pipeline: Pipeline, follower: Any, version: int) -> None:
         from zhiwan.city.packs_loaded import book, lake, packs, region
         from zhiwan.run.worker.brain import make_brain
-        from zhiwan.run.worker.rounds import Every, indicators
+        from zhiwan.run.worker.rounds import Cadences, Every, indicators
         from zhiwan.run.worker.store import read_registry, registry_version
 
         tick, signs, registry, beat = (
             Every(seconds) for seconds in (TICK_SECONDS, INDICATOR_SECONDS, REGISTRY_SECONDS, BEAT_SECONDS)
         )
-        kept = Every(INDICATOR_KEEP_SECONDS)
+        cadences = Cadences()
         while not self._stop.is_set():
             for stream, wait in zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
                 self._take(pipeline, stream, wait)
@@ -134,7 +133,12 @@ class Worker:
             if tick.due():
                 pipeline.tick(now())
             if signs.due():
-                indicators(pipeline.brain, follower.lake, now(), keep=kept.due())
+                try:
+                    indicators(pipeline.brain, follower.lake, now(), cadences)
+                except Exception:
+                    # A figure that cannot be computed must not hold up readings; a database that is gone will tell
+                    # with the next batch.
+                    log.exception("vital signs were not computed")
             if beat.due():
                 self._beat("active", pipeline, follower)
 
@@ -165,6 +169,7 @@ class Worker:
             "lake_waiting_rows": follower.waiting_rows if follower else 0,
             "lake_commits": follower.commits if follower else 0,
             "lake_problem": follower.problem if follower else None,
+            "judge_problems": pipeline.judge_problems if pipeline else 0,
             "set_aside_unjudged": len(self._poison),
         }
         # A waiting worker must not speak under the active one's name.
