@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 ALARM_STATES = {
     "open": gettext_lazy("未解除"),
@@ -41,7 +41,7 @@ WARNING_STEPS = {
     "sign": gettext_lazy("签发"),
     "publish": gettext_lazy("发布"),
     "change": gettext_lazy("变更"),
-    "lift": gettext_lazy("解除"),
+    "lift": gettext_lazy("解除预警"),
     "reject": gettext_lazy("不采用"),
     "receive": gettext_lazy("签收"),
 }
@@ -53,7 +53,7 @@ CASE_STATES = {
 }
 CASE_STEPS = {
     "open": gettext_lazy("立案"),
-    "take": gettext_lazy("签收"),
+    "take": pgettext_lazy("case", "签收"),
     "handle": gettext_lazy("处置"),
     "close": gettext_lazy("结案"),
 }

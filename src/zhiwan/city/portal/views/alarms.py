@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import queries as cases
@@ -57,8 +58,8 @@ def _csv(rows: list[watch.AlarmRow]) -> HttpResponseBase:
     header = [
         _("编号"),
         _("级别"),
-        _("规则"),
-        _("对象"),
+        pgettext("one", "规则"),
+        pgettext("one", "对象"),
         _("区域"),
         _("数值"),
         _("单位"),
@@ -82,7 +83,7 @@ def detail(request: HttpRequest, id: str) -> HttpResponse:
     """Why it fired: readings against the limit in force, rule and version, parameters with their source, its life."""
     found = watch.alarm_detail(id)
     if found is None:
-        return not_found(request, _("告警"))
+        return not_found(request, pgettext("one", "告警"))
     return render(request, "portal/alarm.html", _explained(found))
 
 
@@ -142,7 +143,7 @@ def recompute(request: HttpRequest, id: str) -> HttpResponse:
     """复核: judge the lake's rows again with two engines and show both results beside what was told."""
     found = watch.alarm_detail(id)
     if found is None:
-        return not_found(request, _("告警"))
+        return not_found(request, pgettext("one", "告警"))
     at: datetime = timezone.now()
     try:
         results = {"recomputed": recheck_alarm(alarm_id=id, at=at), "recomputed_at": at}

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import actions, queries
@@ -56,7 +57,7 @@ def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
         _("状态"),
         _("办理岗位"),
         _("立案"),
-        _("签收"),
+        pgettext("case", "签收"),
         _("处置"),
         _("结案"),
         _("结果"),
@@ -76,7 +77,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One case: what, where, why, by when, what was done, and the step that comes next."""
     found = queries.case(id, at=timezone.now())
     if found is None:
-        return not_found(request, _("案件"))
+        return not_found(request, pgettext("one", "案件"))
     kind = packs().case_kind(found.kind)
     context = {
         "case": found,
@@ -103,6 +104,6 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
         ),
     }
     if step not in moves or queries.case(id, at=now) is None:
-        return not_found(request, _("案件"))
+        return not_found(request, pgettext("one", "案件"))
     action, done = moves[step]
     return act(request, action, done, reverse("portal:case", args=[id]))

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.packs_loaded import packs
@@ -130,7 +131,13 @@ def quality(request: HttpRequest) -> HttpResponseBase:
     figures = watch.quality(now - _SPANS[span], now)
     if request.GET.get("format") == "csv":
         flags = [flag for flag in words.FLAGS if flag != "GOOD"]
-        header = [_("对象"), _("名称"), _("读数"), *(words.word("flag", flag) for flag in flags), _("故障占比")]
+        header = [
+            pgettext("one", "对象"),
+            _("名称"),
+            _("读数"),
+            *(words.word("flag", flag) for flag in flags),
+            _("故障占比"),
+        ]
         lines = [
             [one.entity.id, said(one.entity.title), one.total, *(one.flags.get(flag, 0) for flag in flags),
              f"{one.share:.4f}"]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.packs_loaded import packs
@@ -63,7 +64,7 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     """One entity. `property` and `span` choose the history; `format=csv` downloads it."""
     found = registry.entity_detail(id)
     if found is None:
-        return not_found(request, _("对象"))
+        return not_found(request, pgettext("one", "对象"))
     values = watch.latest_of(id)
     named = [row.property for row in values]
     with_values = [row.property for row in values if row.value is not None]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.packs_loaded import lake, packs
@@ -67,7 +68,7 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     """One sign: over all areas of a level, worst first, and its history in one area."""
     pack, declared = next(((p, one) for p, one in packs().indicators if f"{p.id}.{one.id}" == id), (None, None))
     if pack is None or declared is None:
-        return not_found(request, _("体征"))
+        return not_found(request, pgettext("one", "体征"))
     level = chosen(request, "level", ("town", "village")) or "town"
     area = _area(request)
     rows = watch.by_area(id, level)

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.packs_loaded import packs
@@ -38,7 +39,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One response with all its tasks."""
     found = queries.response(id)
     if found is None:
-        return not_found(request, _("响应"))
+        return not_found(request, pgettext("one", "响应"))
     tasks = queries.tasks(at=timezone.now(), response_id=id)
     return render(request, "portal/response.html", {"response": found, "tasks": tasks})
 
@@ -50,7 +51,7 @@ def start(request: HttpRequest) -> HttpResponse:
     plan, _bar, level = request.POST.get("plan", "").partition("|")
     known = {f"{pack.id}.{one.id}" for pack, one in packs().plans}
     if plan not in known:
-        return not_found(request, _("预案"))
+        return not_found(request, pgettext("one", "预案"))
     action = partial(actions.respond, plan_id=plan, level=level, at=timezone.now())
     return act(request, action, _("已启动响应，任务已下达。"), reverse("portal:responses"))
 
@@ -60,7 +61,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest, id: int) -> HttpResponse:
     """响应终止."""
     if queries.response(id) is None:
-        return not_found(request, _("响应"))
+        return not_found(request, pgettext("one", "响应"))
     action = partial(actions.end_response, response_id=id, at=timezone.now(), note=request.POST.get("note", "").strip())
     return act(request, action, _("响应已终止。"), reverse("portal:response", args=[id]))
 
@@ -71,7 +72,7 @@ def task(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Receipt or completion of a task."""
     now = timezone.now()
     if step not in ("receive", "finish") or id not in {one.id for one in queries.tasks(at=now)}:
-        return not_found(request, _("任务"))
+        return not_found(request, pgettext("one", "任务"))
     back = local_url(request, request.POST.get("next"), reverse("portal:responses"))
     if step == "receive":
         return act(request, partial(actions.receive_task, task_id=id, at=now), _("已签收任务。"), back)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from zhiwan.city.portal import words
@@ -43,7 +44,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One warning with its way, its receipts and the steps that this post may take now."""
     found = watch.warning_detail(id)
     if found is None:
-        return not_found(request, _("预警"))
+        return not_found(request, pgettext("one", "预警"))
     kind = next((one for one in watch.warning_kinds() if one.id == found.row.kind), None)
     return render(request, "portal/warning.html", {"detail": found, "row": found.row, "kind": kind})
 
@@ -100,6 +101,6 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
         "receive": (actions.receive_warning, _("已签收预警。")),
     }
     if step not in moves or watch.warning_detail(id) is None:
-        return not_found(request, _("预警"))
+        return not_found(request, pgettext("one", "预警"))
     action, done = moves[step]
     return act(request, partial(action, warning_id=id), done, reverse("portal:warning", args=[id]))

@@ -1,5 +1,7 @@
 // The style of the map: base map (XYZ, MVT or PMTiles, from the place), areas, and the colours of the theme.
 
+import { LABELS_FROM } from "./map-things.js";
+
 const theme = getComputedStyle(document.documentElement);
 export const dark = document.documentElement.dataset.bsTheme === "dark";
 export const css = (name) => theme.getPropertyValue(`--zw-${name}`).trim();
@@ -82,7 +84,7 @@ export function thingLayers() {
       "circle-color": fill, "circle-radius": ["interpolate", ["linear"], ["zoom"], 9, 3.2, 13, 6, 16, 9],
       "circle-stroke-width": 1.2, "circle-stroke-color": css("surface"), "circle-opacity": ["case", ["get", "stale"], 0.55, 0.95],
     } },
-    { id: "thing-label", type: "symbol", source: "things", filter: ["!", ["has", "point_count"]], minzoom: 12.2, layout: {
+    { id: "thing-label", type: "symbol", source: "things", filter: ["!", ["has", "point_count"]], minzoom: LABELS_FROM, layout: {
       "text-field": ["concat", ["get", "name"], "\n", ["get", "shown"]], "text-font": FONT, "text-size": 11, "text-anchor": "left",
       "text-offset": [0.9, 0], "text-justify": "left", "text-optional": true,
     }, paint: { "text-color": css("ink"), "text-halo-color": css("ground"), "text-halo-width": 1.4 } },

@@ -3,7 +3,9 @@
 import { formatValue } from "./live.js";
 import { inLanguage, language } from "./texts.js";
 
-const REDRAW = 1000;
+const REDRAW = 400; // ms after the first change
+const AGEING = 15_000; // values grow stale without any change
+export const LABELS_FROM = 12.2; // zoom
 
 export class Things {
   constructor(source) {
@@ -13,6 +15,8 @@ export class Things {
     this.rows = [];
     this.watched = new Map(); // "entity:property" → row
     this.due = null;
+    this.labelled = () => false; // whether values can be read on the map now
+    setInterval(() => this.draw(), AGEING);
   }
 
   // state: {layers, columns, features} of watch.queries.map_state; features are arrays in the order of columns
@@ -40,12 +44,14 @@ export class Things {
     for (const hint of changes) {
       const row = hint.kind === "value" && this.watched.get(`${hint.entity}:${hint.property}`);
       if (!row) continue;
+      const tone = bandTone(this.layers[row.layer], hint.value);
+      // A redraw clusters thousands of points anew: only where something visible changed.
+      seen ||= !this.hidden.has(row.layer) && (tone !== row.tone || row.observed_at === null || this.labelled());
       row.value = hint.value;
       row.observed_at = hint.at;
-      row.tone = bandTone(this.layers[row.layer], hint.value);
-      seen = true;
+      row.tone = tone;
     }
-    if (seen) this.due ??= setTimeout(() => this.draw(), REDRAW / 2);
+    if (seen) this.due ??= setTimeout(() => this.draw(), REDRAW);
   }
 
   draw() {

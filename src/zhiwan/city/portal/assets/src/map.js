@@ -3,7 +3,7 @@
 import { addProtocol, AttributionControl, Map as MapView, Marker, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import { Protocol } from "pmtiles";
 import { areaLayers, baseMap, css, thingLayers } from "./map-style.js";
-import { Things } from "./map-things.js";
+import { LABELS_FROM, Things } from "./map-things.js";
 import { inLanguage, text } from "./texts.js";
 
 const settings = JSON.parse(document.querySelector("#map-data").textContent);
@@ -25,7 +25,7 @@ function note(sentence) {
 // The layer control and the notes lie on the map: the district is fitted beside them where there is room.
 function roomForPanels() {
   const wide = document.querySelector("#map").clientWidth > 700;
-  return { left: wide ? 150 : 16, right: wide ? 48 : 16, top: 20, bottom: 56 };
+  return { left: wide ? 185 : 16, right: wide ? 48 : 16, top: 20, bottom: 56 };
 }
 
 function makeMap() {
@@ -178,6 +178,7 @@ async function start() {
   facts.catch((problem) => note(problem.message));
   await loaded;
   const things = new Things(map.getSource("things"));
+  things.labelled = () => map.getZoom() >= LABELS_FROM;
   const card = makeCard(map);
   const openThing = (id, at) => card(settings.card.replace("ID", encodeURIComponent(id)), at);
   const openArea = (code, at) => card(settings.area_card.replace("CODE", code), at);
@@ -206,7 +207,8 @@ async function start() {
     if (settings.focus.entity) openThing(settings.focus.entity, settings.focus.at);
     else if (settings.focus.area) openArea(settings.focus.area, settings.focus.at);
   }
-  map.once("idle", () => { document.querySelector("#map").dataset.ready = "yes"; });
+  map.on("zoomend", () => things.labelled() && things.draw());
+  map.once("render", () => { document.querySelector("#map").dataset.ready = "yes"; }); // tests wait for this
 }
 
 start().catch((problem) => note(problem.message));
