@@ -110,6 +110,7 @@ class EmbeddedPostgres:
         self.folder = self.data / "postgres"
         self.cluster = self.folder / "cluster"
         self.log = self.data / "logs" / "postgres.log"
+        self.socket = self.folder / "socket"  # elsewhere when this path is too long for a socket
         self.volatile = volatile
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
@@ -148,6 +149,8 @@ class EmbeddedPostgres:
         if self._process is not None:
             child.stop(self._process, (signal.SIGINT, 20), (signal.SIGQUIT, 5))
             self._process = None
+        if not self.socket.is_relative_to(self.folder):
+            shutil.rmtree(self.socket, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
