@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from zhiwan.kernel.judge.expressions import nodes as n
-from zhiwan.kernel.judge.expressions.parse import MAX_WEIGHT, weight
+from zhiwan.kernel.judge.expressions.weight import MAX_WEIGHT, weight
 
 EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.5, 2.0, 3.0, 1e308, -1e308, 5e-324, 1e-300, 709.0, 0.1, 100.0]
 numbers = st.one_of(st.sampled_from(EDGES), st.integers(-6, 6).map(float), st.floats(-1e6, 1e6))

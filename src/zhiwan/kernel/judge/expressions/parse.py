@@ -1,7 +1,7 @@
-"""Text to tree. sqlglot reads the syntax; nothing of it survives this module, and none of its SQL is ever run.
+"""Text to tree: names, kinds and units are checked here, and nothing of sqlglot's tree survives this module.
 
-Everything that is not listed here is refused, with the position and what to write instead. The dialect is stripped of
-all function knowledge, so that every call arrives in one shape and meets our list.
+Everything that is not listed here is refused, with the position and what to write instead. The syntax itself is read
+in syntax.py.
 """
 
 from __future__ import annotations
@@ -9,29 +9,18 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from functools import lru_cache
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import SqlglotError
-from sqlglot.parser import Parser as BaseParser
 
-from zhiwan.kernel.judge.errors import ExpressionRefused
 from zhiwan.kernel.judge.expressions import nodes as n
 from zhiwan.kernel.judge.expressions.scope import Scope
+from zhiwan.kernel.judge.expressions.syntax import SUBSET, read_syntax, refuse
+from zhiwan.kernel.judge.expressions.weight import MAX_WEIGHT, weight
 from zhiwan.kernel.packs.models import parse_duration
 
-MAX_LENGTH = 2_000
-MAX_WEIGHT = 3_000
 MAX_DEPTH = 60
 
-_SUBSET = (
-    "Use + - * /, comparisons, BETWEEN, IN (…), IS NULL, AND, OR, NOT, CASE WHEN and the functions "
-    + ", ".join(n.FUNCTIONS)
-    + "."
-)
 _ARITHMETIC: dict[type[exp.Expr], type[n.Arithmetic]] = {
     exp.Add: n.Add, exp.Sub: n.Subtract, exp.Mul: n.Multiply, exp.Div: n.Divide,
 }  # fmt: skip
@@ -42,26 +31,12 @@ _COMPARISON: dict[type[exp.Expr], type[n.Comparison]] = {
 _ORDERED = (n.Less, n.LessEqual, n.Greater, n.GreaterEqual)
 
 
-class _Language(Dialect):
-    class Parser(BaseParser):
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
-        NO_PAREN_FUNCTION_PARSERS = {"CASE": BaseParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}  # noqa: RUF012
-
-
 def parse(text: str, scope: Scope, *, kind: n.Kind | None = None) -> n.Expr:
     """The tree of an expression whose names are in `scope`; `kind` says what it must give.
 
     Raises ExpressionRefused with the position of what is wrong.
     """
     return _Reader(text, scope).read(kind)
-
-
-def parse_unit(text: str, scope: Scope, *, kind: n.Kind | None = None) -> tuple[n.Expr, str | None]:
-    """As parse, with the unit of the result where it is known."""
-    reader = _Reader(text, scope)
-    return reader.read(kind), reader.unit
 
 
 class _Reader:
@@ -73,7 +48,7 @@ class _Reader:
         self.depth = 0
 
     def read(self, kind: n.Kind | None) -> n.Expr:
-        node, self.unit = self._node(self._syntax())
+        node, self.unit = self._node(read_syntax(self.text))
         if _is_bare_null(node):
             self._refuse(None, "it is NULL and nothing else", "Write what it should give.")
         if kind is not None:
@@ -81,30 +56,6 @@ class _Reader:
         if weight(node) > MAX_WEIGHT:
             self._refuse(None, "it is too large", "Split the rule in two, or move the calculation to a derive step.")
         return node
-
-    def _syntax(self) -> exp.Expr:
-        if not self.text.strip():
-            self._refuse(None, "it is empty", "Write an expression.")
-        if len(self.text) > MAX_LENGTH:
-            self._refuse(None, f"it is longer than {MAX_LENGTH} characters", "Split it, or use a derive step.")
-        try:
-            for token in _Language().tokenize(self.text):
-                if token.comments:
-                    self._refuse_at(token.start, "comments are not part of an expression", "Put the words in the YAML.")
-                if token.text == ";":
-                    self._refuse_at(token.start, "there is more than one statement", "Write one expression, without ;.")
-            parsed = sqlglot.parse(self.text, read=_Language)
-        except SqlglotError as error:
-            where = getattr(error, "errors", None) or [{}]
-            column = where[0].get("col") or 1
-            self._refuse_at(column - 1, "this is not an expression", _SUBSET, error)
-        except RecursionError as error:
-            self._refuse_at(0, "it is nested too deeply", "Split it.", error)
-        if re.search(r"--|/\*", re.sub(r"'[^']*'", "", self.text)):
-            self._refuse(None, "comments are not part of an expression", "Put a space between two minus signs.")
-        if len(parsed) != 1 or parsed[0] is None:
-            self._refuse(None, "there is more than one statement", "Write one expression.")
-        return parsed[0]
 
     # One syntax node after another
 
@@ -130,7 +81,7 @@ class _Reader:
             return made, None
         reader = getattr(self, f"_read_{kind.__name__.lower()}", None)
         if reader is None:
-            self._refuse(syntax, f"{_spoken(syntax)} is not part of the language", _SUBSET)
+            self._refuse(syntax, f"{_spoken(syntax)} is not part of the language", SUBSET)
         made_node: tuple[n.Expr, str | None] = reader(syntax)
         return made_node
 
@@ -170,7 +121,7 @@ class _Reader:
         """`:flood.patrol`: a parameter of another pack."""
         self._only(syntax, "this", "expression")
         if not isinstance(syntax.this, exp.Placeholder) or not isinstance(syntax.expression, exp.Identifier):
-            self._refuse(syntax, "a dot is only for :pack.parameter and link.property", _SUBSET)
+            self._refuse(syntax, "a dot is only for :pack.parameter and link.property", SUBSET)
         return self._parameter(syntax, f"{syntax.this.this}.{syntax.expression.this}")
 
     def _parameter(self, syntax: exp.Expr, id: str) -> tuple[n.Expr, str | None]:
@@ -364,15 +315,11 @@ class _Reader:
         """A clause that we do not read must not be silently dropped."""
         for name, value in syntax.args.items():
             if name not in known and value not in (None, False, []):
-                self._refuse(syntax, f"{_spoken(syntax)} with {name} is not part of the language", _SUBSET)
+                self._refuse(syntax, f"{_spoken(syntax)} with {name} is not part of the language", SUBSET)
 
     def _refuse(self, syntax: exp.Expr | None, problem: str, advice: str, cause: Exception | None = None) -> NoReturn:
         starts = [] if syntax is None else [part.meta["start"] for part in syntax.walk() if "start" in part.meta]
-        self._refuse_at(min(starts, default=0), problem, advice, cause)
-
-    def _refuse_at(self, position: int, problem: str, advice: str, cause: Exception | None = None) -> NoReturn:
-        shown = self.text if len(self.text) <= 120 else self.text[:117] + "…"
-        raise ExpressionRefused(text=shown, position=position, problem=problem, advice=advice) from cause
+        refuse(self.text, min(starts, default=0), problem, advice, cause)
 
 
 def _is_bare_null(node: n.Expr) -> bool:
@@ -388,17 +335,3 @@ def _closest(name: str, known: Any) -> str:
     if near:
         return f'Did you mean "{near[0]}"?'
     return "Known here: " + (", ".join(sorted(known)) or "nothing") + "."
-
-
-@lru_cache(maxsize=50_000)
-def weight(node: n.Expr) -> int:
-    """How often leaves and operators are calculated when an engine repeats a part to look at it twice."""
-    total = 1
-    for child in node.children():
-        times = 2 if n.may_overflow(child) and not isinstance(node, n.Add | n.Subtract | n.Multiply | n.Negate) else 1
-        if isinstance(node, n.Call) and node.function in {"least", "greatest", "power"}:
-            times *= 3
-        elif isinstance(node, n.Between | n.Call):
-            times *= 2
-        total += times * weight(child)
-    return total
