@@ -78,7 +78,7 @@ def _register(devices: Sequence[SimDevice], known: dict[str, str]) -> dict[str, 
         given = {id: secret for id, secret in known.items() if id in wanted and id in there}
         for id in sorted(wanted & there - given.keys()):  # the file is gone: the old secret is known to nobody
             given[id] = renew_secret(device_id=id)
-        for id in sorted(there - wanted):  # a pack that declares fewer devices than before
+        for id in sorted(there & known.keys() - wanted):  # a pack declares fewer devices than before
             set_device_enabled(device_id=id, enabled=False)
         new = sorted(wanted - there)
         if new:
