@@ -111,7 +111,7 @@ def moment_text(at: datetime) -> str:
 def moment(at: datetime | None, form: str = "short") -> SafeString:
     """A time on the place's clock: `full` with year and zone, `short` for tables (the title has the full one)."""
     if at is None:
-        return format_html("–")
+        return SafeString("–")
     local = timezone.localtime(at)
     text = moment_text(at) if form == "full" else f"{local:%m-%d %H:%M:%S}"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), moment_text(at), text)

@@ -104,7 +104,7 @@ def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 def _defused(cell: Any) -> str:
     """A text that begins like a formula is opened as text (CSV injection)."""
     text = "" if cell is None else str(cell)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+    return f"'{text}" if text.startswith(tuple("=+-@\t\r")) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

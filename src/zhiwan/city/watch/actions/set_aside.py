@@ -87,7 +87,8 @@ def drop_set_aside(*, set_aside_id: int, note: str, at: datetime | None = None) 
     row = _open_row(set_aside_id)
     actor = guard.require("set_aside.drop", town=row.town)
     if not note.strip():
-        raise CorrectionRefused(problem="A reason is missing.", advice="Say in a few words why it is dropped.")
+        words = {"problem_zh": "缺少丢弃原因", "advice_zh": "请用几个字说明为什么丢弃"}
+        raise CorrectionRefused(problem="A reason is missing.", advice="Say in a few words why it is dropped.", **words)
     row.state, row.note, row.fixed_by, row.fixed_at = "dropped", note.strip(), actor.post, now
     row.save(update_fields=["state", "note", "fixed_by", "fixed_at"])
     audit.record("set_aside.drop", f"set_aside:{row.id}", at=now, before={"raw": row.raw}, after={"note": row.note})
@@ -117,5 +118,6 @@ def _checked(reading: dict[str, Any], now: datetime) -> bytes:
     )
     if found.refused:
         (refused, *_) = found.refused
-        raise CorrectionRefused(problem=refused.reason_en, advice=refused.hint_en)
+        words = {"problem_zh": refused.reason_zh, "advice_zh": refused.hint_zh}  # for the page in Chinese
+        raise CorrectionRefused(problem=refused.reason_en, advice=refused.hint_en, **words)
     return found.messages[0]
