@@ -35,7 +35,7 @@ class Product:
     url: str
     mqtt_port: int
     data: Path
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None  # None: not ours, it is not stopped
     lines: queue.Queue[str | None]
     said: list[str] = field(default_factory=list)
     demo: dict[str, Any] = field(default_factory=dict)
@@ -116,8 +116,14 @@ def start_product(data: Path, *options: str, ports: tuple[int, int] | None = Non
     return product
 
 
+def attach_product(data: Path) -> Product:
+    """A Zhiwan that somebody started already (`bin/up --data DIR`): quick while writing a journey."""
+    demo = json.loads((data / "demo.json").read_text(encoding="utf-8"))
+    return Product(demo["url"], demo["mqtt_port"], data, None, queue.Queue(), demo=demo)
+
+
 def stop_product(product: Product) -> None:
-    if product.process.poll() is None:
+    if product.process is not None and product.process.poll() is None:
         product.process.send_signal(signal.SIGINT)
         try:
             product.process.wait(40)

@@ -32,6 +32,11 @@ def up(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
+def pid_of(product: Product) -> int:
+    assert product.process is not None
+    return product.process.pid
+
+
 def descendants(pid: int) -> dict[int, str]:
     """Every process below `pid`, with its command line."""
     parents: dict[int, int] = {}
@@ -73,7 +78,7 @@ def test_a_second_up_on_the_same_data_is_told_who_holds_it(small: Product) -> No
     second = up("--data", str(small.data), "--port", str(port), "--mqtt-port", str(mqtt_port))
     assert second.returncode == 2
     assert f"the data folder {small.data} is in use" in second.stderr
-    assert f"Process {small.process.pid} holds it" in second.stderr
+    assert f"Process {pid_of(small)} holds it" in second.stderr
     assert "--data DIR" in second.stderr
 
 
@@ -99,7 +104,7 @@ def test_a_busy_mqtt_port_is_named_too(tmp_path: Path) -> None:
 
 def test_a_killed_worker_is_started_again_and_up_says_so(small: Product) -> None:
     def workers() -> list[int]:
-        return [pid for pid, line in descendants(small.process.pid).items() if line.endswith("zhiwan.run.cli worker ")]
+        return [pid for pid, line in descendants(pid_of(small)).items() if line.endswith("zhiwan.run.cli worker ")]
 
     (first,) = workers()
     os.kill(first, signal.SIGKILL)
@@ -120,8 +125,9 @@ def test_a_link_signs_in_once(small: Product) -> None:
 
 def test_kill_9_of_up_leaves_nothing_running(tmp_path: Path) -> None:
     running = start_product(tmp_path / "data", "--no-demo")
-    started = descendants(running.process.pid)
+    started = descendants(pid_of(running))
     assert len(started) >= 7, started
+    assert running.process is not None
     running.process.kill()
     running.process.wait()
     wait_until(lambda: not alive(started), "every child to end", seconds=30)
@@ -131,7 +137,8 @@ def test_kill_9_of_up_leaves_nothing_running(tmp_path: Path) -> None:
     began = time.monotonic()
     again = start_product(tmp_path / "data", "--no-demo")
     took = time.monotonic() - began
-    started = descendants(again.process.pid)
+    started = descendants(pid_of(again))
+    assert again.process is not None
     again.process.send_signal(signal.SIGINT)
     assert again.process.wait(40) == 0
     assert not alive(started), "Ctrl-C stops all that was started"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from running import Product, Visit, start_product, stop_product
+from running import Product, Visit, attach_product, start_product, stop_product
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # MapLibre needs WebGL: software rendering where there is no graphics card.
@@ -30,6 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole demonstration. ZHIWAN_JOURNEYS_DATA names the data folder of a running one to use instead."""
+    if data := os.environ.get("ZHIWAN_JOURNEYS_DATA"):
+        yield attach_product(Path(data))
+        return
     running = start_product(tmp_path_factory.mktemp("zhiwan") / "data")
     yield running
     stop_product(running)

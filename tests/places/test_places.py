@@ -1,4 +1,4 @@
-"""Places as shipped: they load, their drawn areas are what the sources give, and what is drawn is labelled synthetic."""
+"""Places as shipped: they load, their areas are what the sources give, and what is drawn is labelled synthetic."""
 
 from __future__ import annotations
 

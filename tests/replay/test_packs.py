@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from zhiwan.kernel.judge import RuleBook
 from zhiwan.kernel.packs.load import load_packs, pack_folders, read_pack
+from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import load_place
 from zhiwan.kernel.packs.replays import Replay
 from zhiwan.kernel.proof.check import check_pack, load_readable
-from zhiwan.kernel.proof.replay import replay_pack
+from zhiwan.kernel.proof.replay import run_replay
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = pack_folders(ROOT / "packs")
@@ -31,6 +34,12 @@ def test_a_pack_is_sound_in_every_place(folder: Path, place: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "replay"), REPLAYS)
 def test_a_replay_holds(folder: Path, replay: Replay) -> None:
-    packs = load_packs([ROOT / "packs"])
-    (found,) = replay_pack(packs, packs.pack(read_pack(folder).pack.id), [replay])
+    packs, book = _compiled()
+    found = run_replay(packs, packs.pack(f"{folder.parent.name}.{folder.name}"), replay, book)
     assert found.problems == []
+
+
+@cache
+def _compiled() -> tuple[PackSet, RuleBook]:
+    packs = load_packs([ROOT / "packs"])
+    return packs, RuleBook.compile(packs)

@@ -198,6 +198,15 @@ def test_a_late_pause_stays_within_the_told_alarm(story):
     assert len(events) == 1
 
 
+def test_when_only_the_first_piece_is_left_the_alarm_ends_there(story):
+    events = story({}, """
+        10:00 | 3.1 | opened blue
+        10:10 | 3.1 |
+        10:05 | 2.0 |
+        10:10 | 2.0 | corrected blue late, cleared blue late""")  # fmt: skip
+    assert events[-1].cleared_at == moment("10:05")
+
+
 def test_a_correction_of_the_same_instant_counts_as_late(story):
     story({}, """
         10:00 | 3.1 | opened blue
