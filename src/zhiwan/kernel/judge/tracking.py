@@ -21,10 +21,11 @@ class Tracked(msgspec.Struct):
     now: Snapshot = IDLE
     trail: list[tuple[datetime, Snapshot]] = []  # (time of a reading that changed things, how they stood before it)
     past: list[Episode] = []  # told and over, but late data may still change them
+    pieces: list[Episode] = []  # where late data showed pauses in told alarms: what lies before the last pause
     ticked: datetime | None = None  # time alone has acted up to here
 
     def is_forgettable(self) -> bool:
-        return self.now.phase == "idle" and not self.trail and not self.past
+        return self.now.phase == "idle" and not self.trail and not self.past and not self.pieces
 
     def prune(self, before: datetime) -> None:
         """Forget what no admissible late reading can reach."""
@@ -32,6 +33,8 @@ class Tracked(msgspec.Struct):
             self.trail = [entry for entry in self.trail if entry[0] >= before]
         if self.past:
             self.past = [one for one in self.past if one.cleared_at is None or one.cleared_at >= before]
+        if self.pieces:
+            self.pieces = [one for one in self.pieces if one.cleared_at is None or one.cleared_at >= before]
 
 
 def advance(
@@ -104,16 +107,20 @@ def _reconcile(
     found = [*again.past, *([again.now.episode] if again.now.episode else [])]
     facts: list[Fact] = []
     closed = list(kept)
+    pieces = [one for one in tracked.pieces if one.cleared_at is not None and one.cleared_at < since]
     for old in told:
-        same = [one for one in found if (one.id == old.id if one.id else _overlap(one, old))]
-        found = [one for one in found if one not in same]
+        before = [one for one in pieces if one.id == old.id]
+        after = [one for one in found if (one.id == old.id if one.id else _overlap(one, old))]
+        found = [one for one in found if one not in after]
+        same = before + after
         if not same:
             gone = msgspec.structs.replace(old, cleared_at=old.cleared_at or old.opened_at)
             facts.append(Fact("corrected", since, gone, rows.otherwise, withdrawn=True))
             if old.cleared_at is None:
                 facts.append(Fact("cleared", old.opened_at, gone, rows.otherwise, withdrawn=True))
             continue
-        merged = _merged(timing, old, same)
+        merged = _merged(timing, old, same, since)
+        pieces += [msgspec.structs.replace(one, id=old.id) for one in after[:-1]]
         if again.now.episode is same[-1]:
             again.now = msgspec.structs.replace(again.now, episode=merged)
         else:
@@ -130,7 +137,7 @@ def _reconcile(
         if new.cleared_at is not None:
             facts.append(Fact("cleared", new.cleared_at, new, rows.of(new)))
             closed.append(new)
-    tracked.now, tracked.trail, tracked.past = again.now, again.trail, closed
+    tracked.now, tracked.trail, tracked.past, tracked.pieces = again.now, again.trail, closed, pieces
     return facts
 
 
@@ -140,12 +147,13 @@ def _overlap(one: Episode, other: Episode) -> bool:
     )
 
 
-def _merged(timing: Timing, old: Episode, same: list[Episode]) -> Episode:
+def _merged(timing: Timing, old: Episode, same: list[Episode], since: datetime) -> Episode:
     """The told alarm as it now looks: one alarm, even if late data shows a pause within it."""
     last = same[-1]
+    untouched = [old.opened_at] if old.opened_at < since else []  # nothing before the late reading has changed
     return msgspec.structs.replace(
         last,
-        opened_at=min(one.opened_at for one in same),
+        opened_at=min([*untouched, *(one.opened_at for one in same)]),
         peak=max((one.peak for one in same), key=lambda level: timing.ranks[level]),
         id=old.id,
         steps=old.steps,
