@@ -34,7 +34,7 @@ class FakePart:
     def __init__(self) -> None:
         self.code: int | None = None
         self.starts = 0
-        self.stopped = False
+        self.asked = self.stopped = False
 
     def start(self) -> None:
         self.starts += 1
@@ -42,6 +42,9 @@ class FakePart:
 
     def exit_code(self) -> int | None:
         return self.code
+
+    def begin_stop(self) -> None:
+        self.asked = True
 
     def stop(self, grace: float) -> None:
         self.stopped = True
@@ -87,13 +90,16 @@ def test_a_part_that_was_steady_waits_briefly_again() -> None:
     assert said == ["worker ended (killed by SIGKILL); starting it again in 0.5 s"] * 3
 
 
-def test_parts_stop_in_the_reverse_order() -> None:
+def test_parts_are_asked_together_and_stop_in_the_reverse_order() -> None:
     order: list[str] = []
 
     class Named(FakePart):
         def __init__(self, name: str) -> None:
             super().__init__()
             self.name = name
+
+        def begin_stop(self) -> None:
+            order.append(f"ask {self.name}")
 
         def stop(self, grace: float) -> None:
             order.append(self.name)
@@ -102,7 +108,7 @@ def test_parts_stop_in_the_reverse_order() -> None:
     for name in ("database", "worker", "web"):
         supervisor.run(Named(name))
     supervisor.stop_all()
-    assert order == ["web", "worker", "database"]
+    assert order == ["ask database", "ask worker", "ask web", "web", "worker", "database"]
 
 
 def test_a_child_writes_its_own_log_and_stops(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ class EmbeddedPart:
     def exit_code(self) -> int | None:
         return None if self.server.pid else 1
 
+    def begin_stop(self) -> None:
+        """Nothing yet: what stores outlives what writes."""
+
     def stop(self, grace: float) -> None:
         self.server.stop()
 
