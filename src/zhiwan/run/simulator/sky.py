@@ -93,8 +93,8 @@ class Sky:
     def _drawn(self, block: int) -> tuple[Shower, ...]:
         rng = np.random.default_rng([self._seed, 11, block])
         showers = []
-        for _ in range(int(rng.poisson(0.6))):
-            heading, speed = rng.normal(0.9, 0.5), rng.uniform(3, 9)
+        for _ in range(int(rng.poisson(0.8))):
+            heading, speed = rng.normal(0.9, 0.5), rng.uniform(1, 5)
             showers.append(
                 Shower(
                     time=(block + float(rng.uniform(0, 1))) * BLOCK,
@@ -104,7 +104,7 @@ class Sky:
                     along=float(speed * np.sin(heading)),
                     radius=float(rng.uniform(2000, 6000)),
                     lasting=float(rng.uniform(1200, 3000)),
-                    peak=float(min(60.0, 8 * np.exp(rng.normal(0, 0.7)))),
+                    peak=float(min(85.0, 13 * np.exp(rng.normal(0, 0.8)))),
                 )
             )
         return tuple(showers)

@@ -120,8 +120,8 @@ def drain(world: World, device: SimDevice, options: Options, t: Array) -> Array:
 
 def _inflow(world: World, device: SimDevice, t: Array) -> Array:
     """How high the sump would stand without pumps, above its start level."""
-    daily = 0.22 * np.sin(2 * np.pi * (world.hours(t) - 8) / 12 + world.own(device, 8, 0, 1.5))
-    found: Array = -0.24 + daily + 0.012 * world.rain(device, t).wet(t, 1.5 * HOUR) + 0.02 * world.noise(device, 8, t)
+    daily = 0.22 * np.sin(2 * np.pi * (world.hours(t) - 8) / 12 + world.own(device, 8, 0, 6.28))
+    found: Array = -0.14 + daily + 0.012 * world.rain(device, t).wet(t, 1.5 * HOUR) + 0.02 * world.noise(device, 8, t)
     return found
 
 
