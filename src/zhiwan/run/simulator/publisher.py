@@ -110,7 +110,7 @@ class Publisher:
             now = time.monotonic()
             while self._turns and self._turns[0].at <= now and self._running:
                 turn = heapq.heappop(self._turns)
-                self._connect(turn.player) if turn.act == "connect" else self._publish(turn.player)
+                self._connect(turn.player) if turn.act == "connect" else self._publish(turn.player, turn.at)
             pause = min(0.5, max(0.0, self._turns[0].at - time.monotonic())) if self._turns else 0.5
             for key, events in self._selector.select(pause):
                 self._serve(key.data, events)
@@ -168,10 +168,11 @@ class Publisher:
             self._selector.unregister(player.socket)
             player.socket = None
 
-    def _publish(self, player: Player) -> None:
+    def _publish(self, player: Player, due: float) -> None:
         spread = (player.device.number * 0.618034) % 1
         wait = player.every * (0.5 + spread) if player.reports == 0 else player.every
-        self._plan(time.monotonic() + wait, "report", player)
+        # From when it was due, so that a busy machine does not slow the devices down; never two at once.
+        self._plan(max(due + wait, time.monotonic()), "report", player)
         for message in self._report(player.device, datetime.now(UTC), player.reports):
             info: MQTTMessageInfo = player.client.publish(
                 f"devices/{player.device.id}/telemetry", orjson.dumps(message), qos=1
