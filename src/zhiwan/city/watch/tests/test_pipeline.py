@@ -77,7 +77,8 @@ def test_everything_of_a_batch_is_kept_and_told() -> None:
     assert pipeline.load_state("intake") == [("seen", "gauge-e", b"1")]
     (refused,) = all_of(SetAside)
     assert (refused.entity, refused.town, refused.raw, refused.state) == ("gauge-e", EAST, "abc", "open")
-    assert {one.code: one.count for one in all_of(DoorCounter)} == {"taken": 3, "NOT_A_NUMBER": 1}
+    counted = {one.code: one.count for one in all_of(DoorCounter) if one.door == "http"}
+    assert counted == {"taken": 3, "NOT_A_NUMBER": 1}
     assert [name for name, _ in jobs()] == ["zhiwan.cases.open_from_alarms", "zhiwan.watch.propose_warnings"]
     cursor = pipeline.cursor_of("INTAKE")
     assert cursor == pipeline.Cursor("c1", 10)
