@@ -10,11 +10,11 @@ import {
   AriaComponent, DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent,
   MarkPointComponent, TooltipComponent,
 } from "echarts/components";
-import { SVGRenderer } from "echarts/renderers";
+import { CanvasRenderer } from "echarts/renderers";
 
 use([
   BarChart, LineChart, ScatterChart, AriaComponent, DataZoomComponent, GridComponent, LegendComponent,
-  MarkAreaComponent, MarkLineComponent, MarkPointComponent, TooltipComponent, SVGRenderer,
+  MarkAreaComponent, MarkLineComponent, MarkPointComponent, TooltipComponent, CanvasRenderer,
 ]);
 
 const charts = new Map();
@@ -38,7 +38,7 @@ function draw(element) {
   const holder = element.querySelector(".chart-canvas");
   const { unit = "", decimals = 2, shift = 0, choices = [], option } = JSON.parse(source.textContent);
   const styles = getComputedStyle(document.documentElement);
-  const chart = charts.get(element)?.chart ?? init(holder, null, { renderer: "svg" });
+  const chart = charts.get(element)?.chart ?? init(holder, null, { renderer: "canvas" });
   const painted = paint(option, styles);
   painted.tooltip = {
     trigger: "axis",

@@ -22,9 +22,11 @@ function note(sentence) {
   place.hidden = !sentence;
 }
 
+const isWide = () => document.querySelector("#map").clientWidth > 700;
+
 // The layer control and the notes lie on the map: the district is fitted beside them where there is room.
 function roomForPanels() {
-  const wide = document.querySelector("#map").clientWidth > 700;
+  const wide = isWide();
   return { left: wide ? 185 : 16, right: wide ? 48 : 16, top: 20, bottom: 56 };
 }
 
@@ -157,6 +159,7 @@ function listen(map, openThing, openArea) {
 // The layer control: one box for each type on the map, with the number of its entities.
 function showLayers(things) {
   const list = document.querySelector("#map-layers");
+  if (!isWide()) list.closest("details").open = false;
   list.replaceChildren(...things.layers.map((layer, index) => {
     const label = document.createElement("label");
     const box = document.createElement("input");

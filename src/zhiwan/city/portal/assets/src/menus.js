@@ -5,6 +5,9 @@ function close(except) {
 }
 
 export function startMenus() {
+  // On a phone the menu is one row that scrolls: the current entry has to be in sight.
+  const current = document.querySelector(".sidenav a[aria-current]");
+  if (current) current.parentElement.scrollLeft = current.offsetLeft - 120;
   document.addEventListener("click", (event) => close(event.target.closest("details.menu")));
   document.addEventListener("keydown", (event) => {
     const menu = event.key === "Escape" && event.target.closest("details.menu[open]");
