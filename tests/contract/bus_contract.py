@@ -119,5 +119,28 @@ class BusContract:
     def test_a_stream_has_one_time_of_making(self, bus: Bus) -> None:
         assert bus.open_reader(STREAM).created == bus.open_reader(STREAM).created
 
+    def test_another_reader_gets_its_subjects_from_now_on_and_costs_the_first_nothing(
+        self, bus: Bus, reader: StreamReader
+    ) -> None:
+        bus.publish(SUBJECT, b"before")
+        bus.add_reader(STREAM, "story", ["intake.story", "intake.both"])
+        other = bus.open_reader(STREAM, "story")
+        for subject in (SUBJECT, "intake.story", "intake.both"):
+            bus.publish(subject, subject.encode())
+        found = other.pull(10, 0.3)
+        assert [message.payload for message in found] == [b"intake.story", b"intake.both"]
+        mine = reader.pull(10, 0.3)
+        assert [message.payload for message in mine] == [b"before", b"intake.api", b"intake.story", b"intake.both"]
+        assert [message.seq for message in mine][-2:] == [message.seq for message in found]
+        reader.ack(mine[-1].seq)
+        assert (reader.waiting(), other.waiting()) == (0, 2)
+        other.ack(found[0].seq)
+        bus.add_reader(STREAM, "story", ["intake.story", "intake.both"])  # again: nothing is forgotten
+        assert drain(bus.open_reader(STREAM, "story")) == [b"intake.both"]
+        bus.drop_reader(STREAM, "story")
+        bus.drop_reader(STREAM, "story")
+        bus.publish("intake.story", b"after")
+        assert drain(reader) == [b"after"]
+
     def test_a_hint_never_raises(self, bus: Bus) -> None:
         bus.announce(b"{}")

@@ -62,7 +62,6 @@ def open_from_alarm(*, alarm_id: str, at: datetime) -> Case | None:
             "title_en": alarm.message_en[:280],
             "town": alarm.town,
             "area": alarm.area,
-            "space": alarm.space,
             "entity_id": alarm.entity_id,
             "role": kind.handled_by,
             "opened_at": at,
@@ -155,7 +154,7 @@ def _score(alarm_id: str, scores: str) -> None:
             """
             INSERT INTO watch_rulescore AS s (rule, rule_version, hit, false_alarm, miss)
             VALUES (%(rule)s, %(version)s, %(hit)s, %(false_alarm)s, %(miss)s)
-            ON CONFLICT (rule, rule_version) DO UPDATE SET hit = s.hit + excluded.hit,
+            ON CONFLICT (space, rule, rule_version) DO UPDATE SET hit = s.hit + excluded.hit,
                 false_alarm = s.false_alarm + excluded.false_alarm, miss = s.miss + excluded.miss
             """,
             {"rule": alarm.rule, "version": alarm.rule_version, **counted},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from zhiwan.city.registry.models import LIVE
+from zhiwan.city.sql.spaces import space_field
 
 
 class CaseState(models.TextChoices):
@@ -22,7 +22,7 @@ class Case(models.Model):
     title_en = models.CharField(max_length=280)
     town = models.CharField(max_length=9, blank=True)
     area = models.CharField(max_length=15, blank=True)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     entity = models.ForeignKey("registry.Entity", on_delete=models.PROTECT, null=True, related_name="+")
     alarm = models.OneToOneField("watch.Alarm", on_delete=models.PROTECT, null=True, related_name="case")
     state = models.CharField(max_length=8, choices=CaseState.choices, default=CaseState.OPEN)
@@ -50,6 +50,7 @@ class CaseStep(models.Model):
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="steps")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     step = models.CharField(max_length=16)
     at = models.DateTimeField()
     post = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")

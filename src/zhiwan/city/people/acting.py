@@ -1,8 +1,10 @@
 """In whose name the database works: `acting(post)` for people and tokens, `acting_system(process)` for processes.
 
-Both open a transaction (or a savepoint), take a role and the towns *for this transaction only*, and put back what was
-there before, so that they nest and leave nothing to the next user of the connection. Without them a connection is
-zhiwan_area with no towns: it sees accounts and public tables, and no guarded row.
+Both open a transaction (or a savepoint), take a role, the towns and the space *for this transaction only*, and put
+back what was there before, so that they nest and leave nothing to the next user of the connection. Without them a
+connection is zhiwan_area with no towns in no space: it sees accounts and public tables, and no guarded row.
+
+A space is named, or that of whoever acts around, or that of the process: live, unless it was started for another.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from django.db import connection, transaction
 
 from zhiwan.city.people.models import Post, Scope, User
 
+LIVE = "live"
 Process = Literal["web", "worker", "jobs", "door", "live", "cli"]
 
 
@@ -28,6 +31,7 @@ class Actor:
     user: User | None = None
     post: Post | None = None
     address: str | None = None
+    space: str = LIVE
 
     @property
     def is_system(self) -> bool:
@@ -42,6 +46,7 @@ class Actor:
 
 
 _current: ContextVar[Actor | None] = ContextVar("zhiwan_actor", default=None)
+_process_space = LIVE
 
 
 def current_actor() -> Actor | None:
@@ -49,18 +54,37 @@ def current_actor() -> Actor | None:
     return _current.get()
 
 
+def current_space() -> str:
+    """The space in which this context acts."""
+    actor = _current.get()
+    return actor.space if actor is not None else _process_space
+
+
+def use_space(space: str) -> None:
+    """This whole process works for one space, as a worker does."""
+    global _process_space
+    _process_space = space
+
+
 @contextmanager
-def acting(post: Post, *, user: User | None = None, address: str | None = None) -> Iterator[Actor]:
-    """Work as this post: its towns' rows, or all rows for a post of the whole district."""
-    name = str(user) if user is not None else post.id
-    with _scoped(Actor(name, user, post, address)) as actor:
+def acting(
+    post: Post,
+    *,
+    user: User | None = None,
+    address: str | None = None,
+    space: str | None = None,
+    name: str | None = None,
+) -> Iterator[Actor]:
+    """Work as this post: its towns' rows, or all rows for a post of the whole district. `name`: of a story person."""
+    name = name or (str(user) if user is not None else post.id)
+    with _scoped(Actor(name, user, post, address, space or current_space())) as actor:
         yield actor
 
 
 @contextmanager
-def acting_system(process: Process) -> Iterator[Actor]:
+def acting_system(process: Process, *, space: str | None = None) -> Iterator[Actor]:
     """Work as a process of the platform, over the whole district."""
-    with _scoped(Actor(f"system:{process}")) as actor:
+    with _scoped(Actor(f"system:{process}", space=space or current_space())) as actor:
         yield actor
 
 
@@ -71,7 +95,7 @@ def _scoped(actor: Actor) -> Iterator[Actor]:
     token = _current.set(actor)
     try:
         with transaction.atomic():
-            before = _swap(role, ",".join(sorted(towns or ())))
+            before = _swap(role, ",".join(sorted(towns or ())), actor.space)
             yield actor
             # After an error, or a rollback asked for, the end of the savepoint puts the settings back by itself.
             if not connection.needs_rollback:
@@ -80,10 +104,17 @@ def _scoped(actor: Actor) -> Iterator[Actor]:
         _current.reset(token)
 
 
-def _swap(role: str, towns: str) -> tuple[str, str]:
-    """Set role and towns until the end of the transaction; returns what they were."""
+def _swap(role: str, towns: str, space: str) -> tuple[str, str, str]:
+    """Set role, towns and space until the end of the transaction; returns what they were."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, coalesce(current_setting('zhiwan.towns', true), '')")
+        cursor.execute(
+            "SELECT current_user, coalesce(current_setting('zhiwan.towns', true), ''),"
+            " coalesce(current_setting('zhiwan.space', true), '')"
+        )
         was = cursor.fetchone()
-        cursor.execute("SELECT set_config('role', %s, true), set_config('zhiwan.towns', %s, true)", [role, towns])
-    return str(was[0]), str(was[1])
+        cursor.execute(
+            "SELECT set_config('role', %s, true), set_config('zhiwan.towns', %s, true),"
+            " set_config('zhiwan.space', %s, true)",
+            [role, towns, space],
+        )
+    return str(was[0]), str(was[1]), str(was[2])

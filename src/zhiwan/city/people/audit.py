@@ -30,4 +30,5 @@ def record(
         before=dict(before) if before is not None else None,
         after=dict(after) if after is not None else None,
         address=actor.address if actor else None,
+        space=actor.space if actor else "live",
     )

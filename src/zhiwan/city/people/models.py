@@ -97,3 +97,4 @@ class AuditRecord(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     address = models.GenericIPAddressField(null=True)
+    space = models.CharField(max_length=16, default="live")  # live, or the story it was done in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from zhiwan.city.registry.models import LIVE
+from zhiwan.city.sql.spaces import space_field
 
 
 class Response(models.Model):
@@ -17,7 +17,7 @@ class Response(models.Model):
     state = models.CharField(max_length=8, default="active")  # active, ended
     town = models.CharField(max_length=9, blank=True)  # empty: the whole district
     area = models.CharField(max_length=15, blank=True)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     warning = models.ForeignKey("watch.Warning", on_delete=models.PROTECT, null=True, related_name="+")
     since = models.DateTimeField()
     changed_at = models.DateTimeField()
@@ -42,7 +42,7 @@ class Task(models.Model):
     text_zh = models.TextField()
     text_en = models.TextField()
     town = models.CharField(max_length=9, blank=True)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     issued_at = models.DateTimeField()
     receipt_due = models.DateTimeField()
     receipted_at = models.DateTimeField(null=True)

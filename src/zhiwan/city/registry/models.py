@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from django.db import models
 
+from zhiwan.city.sql.spaces import space_field
+
 LIVE = "live"
+
+
+class Space(models.Model):
+    """A space beside the live one: a story, a drill, a test. It has its own clock; all of it may be dropped at once."""
+
+    id = models.SlugField(primary_key=True, max_length=16)
+    kind = models.CharField(max_length=8, default="story")  # story, test
+    title_zh = models.CharField(max_length=80)
+    title_en = models.CharField(max_length=120)
+    clock = models.JSONField()  # spans [our time, its time, speed]; see kernel/facts/spaces.py
+    state = models.CharField(max_length=8, default="running")  # running, ended
+    told = models.JSONField(default=dict)  # how far its story is, for the story page
 
 
 class Place(models.Model):
@@ -59,6 +73,7 @@ class ZoneMember(models.Model):
     zone = models.ForeignKey(Zone, on_delete=models.CASCADE, related_name="members")
     entity = models.ForeignKey("Entity", on_delete=models.CASCADE)
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["zone", "entity"], name="registry_zonemember_once")]
@@ -76,7 +91,7 @@ class Entity(models.Model):
     lon = models.FloatField(null=True)
     lat = models.FloatField(null=True)
     fields = models.JSONField(default=dict)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     simulated = models.BooleanField(default=False, db_default=False)
     active = models.BooleanField(default=True, db_default=True)
 
@@ -95,6 +110,7 @@ class Relation(models.Model):
     link = models.CharField(max_length=48)
     to_entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="links_in")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
 
     class Meta:
         constraints = [
@@ -108,6 +124,7 @@ class Device(models.Model):
     id = models.CharField(primary_key=True, max_length=64)
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="devices")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     secret_hash = models.BinaryField(max_length=32)
     enabled = models.BooleanField(default=True)
     simulated = models.BooleanField(default=False)

@@ -18,7 +18,7 @@ import orjson
 from django.db import transaction
 
 from zhiwan.city.packs_loaded import the_bus
-from zhiwan.city.registry.models import LIVE
+from zhiwan.city.people.acting import current_space
 from zhiwan.city.watch.alarm_life import Applied
 from zhiwan.kernel.facts.errors import PartUnavailable
 
@@ -50,7 +50,7 @@ def announce(hints: Sequence[Hint]) -> None:
 
 def announce_later(kind: str, *, town: str = "", **facts: Any) -> None:
     """For actions: tell open pages after the commit."""
-    hint = {"kind": kind, "town": town, "space": LIVE, **facts}
+    hint = {"kind": kind, "town": town, "space": current_space(), **facts}
     transaction.on_commit(lambda: announce([hint]))
 
 
@@ -64,7 +64,7 @@ def of_value(entity: str, property: str, at: int, value: float, quality: int, to
     return {
         "kind": "value",
         "town": town,
-        "space": LIVE,
+        "space": current_space(),
         "entity": entity,
         "property": property,
         "value": value,
@@ -78,7 +78,7 @@ def of_alarm(applied: Applied) -> Hint:
     return {
         "kind": "alarm",
         "town": applied.town,
-        "space": LIVE,
+        "space": current_space(),
         "id": applied.alarm_id,
         "event": applied.kind,
         "state": applied.state,
@@ -96,7 +96,7 @@ def of_indicator(row: dict[str, Any]) -> Hint:
     return {
         "kind": "indicator",
         "town": "",
-        "space": LIVE,
+        "space": current_space(),
         **{key: row[key] for key in ("indicator", "area", "value", "n", "stale")},
         "at": milliseconds(row["at"]) if row["at"] else None,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from zhiwan.city.registry.models import LIVE
+from zhiwan.city.sql.spaces import space_field
 
 
 class LatestValue(models.Model):
@@ -23,6 +23,7 @@ class LatestValue(models.Model):
     source = models.CharField(max_length=64)
     recorded_at = models.DateTimeField()
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
 
 
 class AlarmState(models.TextChoices):
@@ -47,7 +48,7 @@ class Alarm(models.Model):
     property = models.CharField(max_length=48)
     town = models.CharField(max_length=9, blank=True)
     area = models.CharField(max_length=15, blank=True)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     level = models.CharField(max_length=48)
     rank = models.SmallIntegerField()
     peak_rank = models.SmallIntegerField()
@@ -88,6 +89,7 @@ class AlarmEvent(models.Model):
     id = models.CharField(primary_key=True, max_length=120)
     alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="events", db_constraint=False)
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     kind = models.CharField(max_length=16)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField()
@@ -107,6 +109,7 @@ class JudgeState(models.Model):
     kind = models.CharField(max_length=24)
     key = models.CharField(max_length=300)
     body = models.BinaryField()
+    space = space_field()
 
 
 class ReleaseRequest(models.Model):
@@ -114,6 +117,7 @@ class ReleaseRequest(models.Model):
 
     alarm = models.OneToOneField(Alarm, on_delete=models.CASCADE, primary_key=True, db_constraint=False)
     at = models.DateTimeField()
+    space = space_field()
 
 
 class StreamCursor(models.Model):
@@ -123,9 +127,10 @@ class StreamCursor(models.Model):
     sink = models.CharField(max_length=32)
     created = models.CharField(max_length=64)
     seq = models.BigIntegerField()
+    space = space_field()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["stream", "sink"], name="watch_cursor_once")]
+        constraints = [models.UniqueConstraint(fields=["space", "stream", "sink"], name="watch_cursor_once")]
 
 
 class SetAside(models.Model):
@@ -136,6 +141,7 @@ class SetAside(models.Model):
     device = models.CharField(max_length=64, blank=True)
     entity = models.CharField(max_length=64, blank=True)
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     property = models.CharField(max_length=120, blank=True)
     raw = models.TextField()
     code = models.CharField(max_length=32)
@@ -165,9 +171,10 @@ class DoorCounter(models.Model):
     door = models.CharField(max_length=24)
     code = models.CharField(max_length=32)
     count = models.BigIntegerField(default=0)
+    space = space_field()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["hour", "door", "code"], name="watch_counter_once")]
+        constraints = [models.UniqueConstraint(fields=["space", "hour", "door", "code"], name="watch_counter_once")]
 
 
 class IndicatorNow(models.Model):
@@ -181,6 +188,7 @@ class IndicatorNow(models.Model):
     n = models.IntegerField()
     stale = models.IntegerField()
     at = models.DateTimeField(null=True)  # the newest reading used; none: no reading is fresh
+    space = space_field()
 
 
 class WarningState(models.TextChoices):
@@ -203,7 +211,7 @@ class Warning(models.Model):
     tone = models.CharField(max_length=8)
     town = models.CharField(max_length=9, blank=True)  # empty: the whole district
     area = models.CharField(max_length=15)
-    space = models.CharField(max_length=16, default=LIVE, db_default=LIVE)
+    space = space_field()
     state = models.CharField(max_length=9, choices=WarningState.choices)
     title_zh = models.CharField(max_length=200)
     title_en = models.CharField(max_length=240)
@@ -229,6 +237,7 @@ class WarningStep(models.Model):
 
     warning = models.ForeignKey(Warning, on_delete=models.CASCADE, related_name="steps")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     step = models.CharField(max_length=16)
     at = models.DateTimeField()
     post = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
@@ -242,6 +251,7 @@ class WarningReceipt(models.Model):
     warning = models.ForeignKey(Warning, on_delete=models.CASCADE, related_name="receipts")
     post = models.ForeignKey("people.Post", on_delete=models.PROTECT, related_name="+")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     sent_at = models.DateTimeField()
     received_at = models.DateTimeField(null=True)
     received_by = models.CharField(max_length=80, blank=True)
@@ -259,6 +269,7 @@ class RuleScore(models.Model):
     hit = models.IntegerField(default=0)
     false_alarm = models.IntegerField(default=0)
     miss = models.IntegerField(default=0)
+    space = space_field()
 
 
 class Heartbeat(models.Model):

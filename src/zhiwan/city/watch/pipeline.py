@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import polars as pl
 from django.db import connection
 
-from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.acting import acting_system, current_space
 from zhiwan.city.sql.arrays import pg_array
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.alarm_life import apply_events
@@ -36,7 +36,7 @@ DOORS = {"$MQTT_msgs": "mqtt", "INTAKE": "http"}
 _ADVANCE = """
 -- advance_cursor: one row back when the batch is new; none when this stream was committed up to here before
 INSERT INTO watch_streamcursor AS c (stream, sink, created, seq) VALUES (%s, %s, %s, %s)
-ON CONFLICT (stream, sink) DO UPDATE SET created = excluded.created, seq = excluded.seq
+ON CONFLICT (space, stream, sink) DO UPDATE SET created = excluded.created, seq = excluded.seq
 WHERE c.created <> excluded.created OR c.seq < excluded.seq
 RETURNING 1
 """
@@ -56,7 +56,7 @@ _STATE = """
 -- save_state: what rules and intake remember
 INSERT INTO watch_judgestate (kind, key, body)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[])
-ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
+ON CONFLICT (space, kind, key) DO UPDATE SET body = excluded.body
 """
 _FORGET = """
 -- forget_state: rows the kernel has no use for any more
@@ -77,13 +77,13 @@ _COUNT = """
 -- add_counts: per hour, door and outcome
 INSERT INTO watch_doorcounter AS c (hour, door, code, count)
 SELECT %s, %s, n.code, n.count FROM unnest(%s::text[], %s::bigint[]) AS n(code, count)
-ON CONFLICT (hour, door, code) DO UPDATE SET count = c.count + excluded.count
+ON CONFLICT (space, hour, door, code) DO UPDATE SET count = c.count + excluded.count
 """
 _INDICATORS = """
 -- save_indicators: current vital signs
 INSERT INTO watch_indicatornow (indicator, area, value, n, stale, at, band)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::float8[], %s::int[], %s::int[], %s::timestamptz[], %s::smallint[])
-ON CONFLICT (indicator, area) DO UPDATE SET value = excluded.value, n = excluded.n, stale = excluded.stale,
+ON CONFLICT (space, indicator, area) DO UPDATE SET value = excluded.value, n = excluded.n, stale = excluded.stale,
     at = excluded.at, band = excluded.band
 """
 RAW_LENGTH = 2000  # of a refused value that is kept; enough to see what it was
@@ -167,7 +167,7 @@ def commit_batch(
         follow_alarms(applied)
         told += [hints.of_alarm(one) for one in applied]
         if set_aside:
-            told.append({"kind": "set_aside", "town": "", "space": "live", "n": len(set_aside)})
+            told.append({"kind": "set_aside", "town": "", "space": current_space(), "n": len(set_aside)})
     return Changes(fresh=True, hints=told)
 
 

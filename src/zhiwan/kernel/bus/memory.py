@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from zhiwan.kernel.bus.messages import (
+    READER,
     STREAMS,
     BusFull,
     BusUnavailable,
@@ -33,6 +34,7 @@ class MemoryBus:
         max_payload: int = 1 << 20,
     ) -> None:
         self._streams = {spec.name: MemoryStream(spec) for spec in streams}
+        self._more: dict[tuple[str, str], MemoryStream] = {}  # readers that were added
         self._clock = clock
         self._max_payload = max_payload
         self.announced: list[bytes] = []
@@ -42,7 +44,12 @@ class MemoryBus:
             raise MessageTooLarge(size=len(payload), limit=self._max_payload)
         for stream in self._streams.values():
             if any(matches(pattern, subject) for pattern in stream.spec.subjects):
-                return stream.store(subject, payload, self._clock())
+                now = self._clock()
+                seq = stream.store(subject, payload, now)
+                for (name, _), other in self._more.items():
+                    if name == stream.stream:
+                        other.store(subject, payload, now, seq)
+                return seq
         raise BusUnavailable(problem=f"no stream keeps {subject}")
 
     def announce(self, payload: bytes) -> None:
@@ -52,10 +59,16 @@ class MemoryBus:
         if not self._streams:
             raise BusUnavailable(problem="it is closed")
 
-    def open_reader(self, stream: str) -> MemoryStream:
-        reader = self._streams[stream]
+    def open_reader(self, stream: str, name: str = READER) -> MemoryStream:
+        reader = self._streams[stream] if name == READER else self._more[stream, name]
         reader.rewind()
         return reader
+
+    def add_reader(self, stream: str, name: str, subjects: Sequence[str]) -> None:
+        self._more.setdefault((stream, name), MemoryStream(self._streams[stream].spec)).only = tuple(subjects)
+
+    def drop_reader(self, stream: str, name: str) -> None:
+        self._more.pop((stream, name), None)
 
     def close(self) -> None:
         self._streams.clear()
@@ -69,18 +82,19 @@ class MemoryStream:
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
         self.stream = spec.name
+        self.only = (spec.filter,)  # subjects this reader gets
         self._kept: list[Message] = []
         self._size = 0
         self._last = 0
         self._next = 0  # place in _kept of the next message to give
         self._changed = threading.Condition()
 
-    def store(self, subject: str, payload: bytes, at: datetime) -> int:
+    def store(self, subject: str, payload: bytes, at: datetime, seq: int = 0) -> int:
         with self._changed:
             if self._size + len(payload) > self.spec.max_bytes:
                 raise BusFull(stream=self.stream)
-            self._last += 1
-            if matches(self.spec.filter, subject):  # nobody reads the others: kept by interest, as NATS does
+            self._last = seq or self._last + 1
+            if any(matches(wanted, subject) for wanted in self.only):  # nobody reads the others: kept by interest, as NATS does
                 self._kept.append(Message(self.stream, self._last, subject, payload, at))
                 self._size += len(payload)
                 self._changed.notify_all()

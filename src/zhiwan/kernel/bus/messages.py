@@ -26,15 +26,20 @@ class Message:
     received_at: datetime
 
 
+#: The reader that every stream has from its making: the live worker's.
+READER = "worker"
+READER_FORGOTTEN = 600.0
+
+
 @dataclass(frozen=True)
 class StreamSpec:
-    """A stream as we make it: its subjects, what its one reader reads, and how much it may hold."""
+    """A stream as we make it: its subjects, what its first reader reads, and how much it may hold."""
 
     name: str
     subjects: tuple[str, ...]
     filter: str
     max_bytes: int
-    reader: str = "worker"
+    reader: str = READER
 
 
 #: The broker keeps every MQTT publish of QoS 1 here and answers PUBACK after it did.

@@ -8,11 +8,13 @@ restart it sets the consumer back to what was acknowledged (`CONSUMER.RESET`, na
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import json
 import logging
 import threading
 from bisect import bisect_right
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +38,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from zhiwan.kernel.bus.messages import (
     LIVE_CHANGES,
+    READER,
+    READER_FORGOTTEN,
     STREAMS,
     BusFull,
     BusUnavailable,
@@ -104,11 +108,31 @@ class NatsBus:
     def ping(self) -> None:
         self._call(self._client.flush(timeout=2), seconds=3)
 
-    def open_reader(self, stream: str) -> NatsReader:
+    def open_reader(self, stream: str, name: str = READER) -> NatsReader:
         spec = next(spec for spec in STREAMS if spec.name == stream)
-        reader = NatsReader(self, spec)
+        reader = NatsReader(self, dataclasses.replace(spec, reader=name))
         reader.rewind()
         return reader
+
+    def add_reader(self, stream: str, name: str, subjects: Sequence[str]) -> None:
+        wanted = ConsumerConfig(
+            durable_name=name,
+            filter_subjects=list(subjects),
+            ack_policy=AckPolicy.ALL,
+            ack_wait=NEVER_AGAIN_SECONDS,
+            deliver_policy=DeliverPolicy.NEW,
+            max_ack_pending=-1,
+            max_waiting=16,
+            inactive_threshold=READER_FORGOTTEN,
+        )
+        self._call(self._js.add_consumer(stream, wanted))
+
+    def drop_reader(self, stream: str, name: str) -> None:
+        self._call(self._drop(stream, name))
+
+    async def _drop(self, stream: str, name: str) -> None:
+        with contextlib.suppress(NotFoundError):
+            await self._js.delete_consumer(stream, name)
 
     def close(self) -> None:
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from zhiwan.kernel.bus.messages import Message
+from zhiwan.kernel.bus.messages import READER, Message
 
 
 class StreamReader(Protocol):
@@ -57,8 +58,19 @@ class Bus(Protocol):
         """Returns when the bus has answered. Raises BusUnavailable."""
         ...
 
-    def open_reader(self, stream: str) -> StreamReader:
-        """The reader of `stream`. There must be only one at a time (the worker's lock sees to that)."""
+    def open_reader(self, stream: str, name: str = READER) -> StreamReader:
+        """The reader `name` of `stream`. There must be only one at a time (the worker's lock sees to that)."""
+        ...
+
+    def add_reader(self, stream: str, name: str, subjects: Sequence[str]) -> None:
+        """Another reader besides the stream's own: from now on it gets the messages of these subjects.
+
+        One that nobody has asked for READER_FORGOTTEN seconds goes by itself: it must never fill the stream.
+        """
+        ...
+
+    def drop_reader(self, stream: str, name: str) -> None:
+        """Forget a reader that was added, with what waits for it alone. None of that name: nothing happens."""
         ...
 
     def close(self) -> None:

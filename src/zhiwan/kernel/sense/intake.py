@@ -8,7 +8,7 @@ of receipt, never by the time of processing, so a batch taken again gives the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,9 +57,20 @@ class Taken:
 class Intake:
     """Knows the types of the packs and the devices of the registry; make a new one when either changes."""
 
-    def __init__(self, types: PackSet, devices: Mapping[str, DeviceInfo], seen: Seen | None = None) -> None:
-        """`seen` asks the lake for identities that are no longer in memory (Lake.seen)."""
+    def __init__(
+        self,
+        types: PackSet,
+        devices: Mapping[str, DeviceInfo],
+        seen: Seen | None = None,
+        concerns: Callable[[str], bool] | None = None,
+    ) -> None:
+        """`seen` asks the lake for identities that are no longer in memory (Lake.seen).
+
+        `concerns` says of a device that is not known here whether it is our business: messages of another space's
+        devices are passed over without a word.
+        """
         self.devices = devices
+        self._concerns = concerns or (lambda device: True)
         self._words = Vocabulary(types)
         self._seen = seen
 
@@ -104,6 +115,8 @@ class Intake:
         parts = message.subject.split(".")
         sender, kind = (parts[-2], parts[-1]) if parts[0] == "$MQTT" else ("", "rows")
         received = microseconds(message.received_at)
+        if sender and sender not in self.devices and not self._concerns(sender):
+            return
         if len(message.payload) > MOST_BYTES:
             detail = f"{len(message.payload)} > {MOST_BYTES} bytes"
             batch.refuse(
@@ -162,6 +175,8 @@ class Intake:
                     batch.add(message.seq, device, info, received if at is None else at, received, values)
                     continue
             device, decoded = decode_row(line)
+            if device not in self.devices and not self._concerns(device):
+                continue
             self._take_decoded(message, device, decoded, received, batch)
 
     def _take_decoded(self, message: Message, device: str, decoded: Decoded, received: int, batch: _Batch) -> None:

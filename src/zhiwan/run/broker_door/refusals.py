@@ -29,7 +29,7 @@ LOG_WORDS = (
 
 COUNT = """
 INSERT INTO watch_doorcounter (hour, door, code, count) VALUES (%s, 'mqtt', %s, %s)
-ON CONFLICT (hour, door, code) DO UPDATE SET count = watch_doorcounter.count + excluded.count
+ON CONFLICT (space, hour, door, code) DO UPDATE SET count = watch_doorcounter.count + excluded.count
 """
 REMEMBER = """
 INSERT INTO registry_connectionrefusal (hour, code, device, count, last_at) VALUES (%s, %s, %s, %s, %s)
