@@ -149,7 +149,10 @@ def conversion(unit: str, wanted: str) -> tuple[float, float]:
 
 
 def convert(value: Number, unit: str, wanted: str) -> Number:
-    """`value` in `unit` as a value in `wanted`; works on floats, numpy arrays, polars series and expressions."""
+    """`value` in `unit` as a value in `wanted`; for floats and numpy arrays.
+
+    Not for polars: there a division by a literal is a multiplication with its reciprocal, and no longer exact.
+    """
     factor, offset = conversion(unit, wanted)
     if factor == 1.0 and offset == 0.0:
         return value

@@ -27,7 +27,7 @@ Parameters = Callable[[str, datetime | date], InForce]
 def half_away(values: pl.Expr, decimals: int = 0) -> pl.Expr:
     """Rounds halves away from zero (2.5 → 3, -2.5 → -3), as expressions of rules do."""
     factor = 10.0**decimals
-    return values.sign() * ((values.abs() * factor + 0.5).floor() / factor)
+    return values.sign() * _divided((values.abs() * factor + 0.5).floor(), factor)
 
 
 def half_even(values: pl.Expr, decimals: int = 0) -> pl.Expr:
@@ -38,7 +38,15 @@ def half_even(values: pl.Expr, decimals: int = 0) -> pl.Expr:
     # 2.675 is held as 2.67499…: a tie is what lies within a billionth of one.
     tie = (scaled - low - 0.5).abs() < 1e-9
     up = pl.when(tie).then(low % 2 == 1).otherwise(scaled - low > 0.5)
-    return (low + up.cast(pl.Float64)) / factor
+    return _divided(low + up.cast(pl.Float64), factor)
+
+
+def _divided(values: pl.Expr, factor: float) -> pl.Expr:
+    """An exact division: by a literal, Polars multiplies with the reciprocal and 3.3 becomes 3.3000000000000003.
+
+    A divisor that depends on the column (though it never differs) is divided by as written.
+    """
+    return values / pl.when(values.is_null()).then(None).otherwise(pl.lit(factor))
 
 
 __all__ = ["InForce", "Parameters", "half_away", "half_even"]
