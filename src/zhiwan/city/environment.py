@@ -45,7 +45,16 @@ def origin(url: str) -> str:
 
 def place_time_zone(place: Path | None, default: str) -> str:
     """The `zone` of a place's place.yml; the default where no place is configured."""
+    return str(_place_file(place).get("zone", default))
+
+
+def place_tiles(place: Path | None) -> list[str]:
+    """The address of the place's base map, if it is one outside: pages must be allowed to fetch from there."""
+    url = (_place_file(place).get("base_map") or {}).get("url")
+    return [str(url)] if url else []
+
+
+def _place_file(place: Path | None) -> dict[str, Any]:
     if place is None or not (file := place / "place.yml").exists():
-        return default
-    declared = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or {}
-    return str(declared.get("zone", default))
+        return {}
+    return YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or {}

@@ -5,7 +5,7 @@ ZHIWAN_OWNER_DATABASE_URL  owner of the tables; only `migrate` needs it (alias "
 ZHIWAN_SECRET_KEY_FILE     file with the signing key
 ZHIWAN_DATA, ZHIWAN_PLACE, ZHIWAN_PACKS, ZHIWAN_NATS_URL, ZHIWAN_NATS_CREDENTIALS_FILE, ZHIWAN_LIVE_URL
 ZHIWAN_HOSTS               host names served besides loopback, separated by commas
-ZHIWAN_TILES               origins (or a URL) of an outside base map, separated by spaces
+ZHIWAN_TILES               more origins that map tiles may come from (the place's own base map is allowed anyway)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from zhiwan.city.environment import database, origin, place_time_zone
+from zhiwan.city.environment import database, origin, place_tiles, place_time_zone
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ZHIWAN_DATA = Path(os.environ.get("ZHIWAN_DATA") or CHECKOUT / ".data")
@@ -25,7 +25,7 @@ ZHIWAN_PACKS = [CHECKOUT / "packs", *(Path(p) for p in os.environ.get("ZHIWAN_PA
 ZHIWAN_NATS_URL = os.environ.get("ZHIWAN_NATS_URL", "")
 ZHIWAN_NATS_CREDENTIALS_FILE = os.environ.get("ZHIWAN_NATS_CREDENTIALS_FILE", "")
 ZHIWAN_LIVE_URL = os.environ.get("ZHIWAN_LIVE_URL", "")
-ZHIWAN_TILES = os.environ.get("ZHIWAN_TILES", "").split()
+ZHIWAN_TILES = [*os.environ.get("ZHIWAN_TILES", "").split(), *place_tiles(ZHIWAN_PLACE)]
 
 # Without a key file (type checks, makemigrations) the key lives as long as the process: sessions never outlive it.
 _key_file = os.environ.get("ZHIWAN_SECRET_KEY_FILE")

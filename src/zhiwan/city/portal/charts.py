@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from zhiwan.city.portal import numbers
+from zhiwan.city.registry import clock
 
 Option = dict[str, Any]
 
@@ -96,7 +97,7 @@ def readings(
     return {
         "unit": numbers.unit_text(unit),
         "decimals": decimals,
-        "shift": shift_of(timezone.now()),
+        "shift": shift_of(clock.now()),
         "choices": list(choices),
         "option": option,
     }

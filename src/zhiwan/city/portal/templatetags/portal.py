@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from zhiwan.city.portal import assets_built, numbers, words
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.queries import area_title, role_title
 from zhiwan.city.watch.queries.values import stale_after
 from zhiwan.city.watch.queries.words import property_of
@@ -82,7 +84,7 @@ def age(at: datetime | None, limit: float = 0, live: str = "") -> SafeString:
     """How long ago, counting; `limit` seconds make it stale; `live` names the value ("entity:property") it follows."""
     if at is None:
         return format_html('<span class="age">{}</span>', _("无数据"))
-    now = timezone.now()
+    now = clock.now()
     stale = " is-stale" if limit and (now - at).total_seconds() > limit else ""
     return format_html(
         '<time class="age{}" datetime="{}" title="{}" data-age data-age-limit="{}"{}>{}</time>',
@@ -185,7 +187,7 @@ def minutes_left(due: datetime | None) -> str:
     """还剩 12 分钟, or 超时 3 分钟."""
     if due is None:
         return ""
-    seconds = int((due - timezone.now()).total_seconds())
+    seconds = int((due - clock.now()).total_seconds())
     span = abs(seconds)
     if span < 3600:
         text = _("{n} 分钟").format(n=max(1, span // 60))
@@ -208,3 +210,9 @@ def choice_words(type_name: str, name: str) -> str:
     """The words of a property's choices, for values that arrive live: 关|开."""
     declared = property_of(type_name, name)
     return "|".join(said(choice.title) for choice in declared.choices) if declared else ""
+
+
+@register.filter
+def human_note(note: str) -> str:
+    """A person's note; what the platform noted for itself (alarm:…, warning:…) is not shown."""
+    return "" if re.match(r"(replaces )?(alarm|warning|case):", note) else note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -107,7 +107,7 @@ def test_a_refused_value_is_fixed_and_enters_the_stream_again(enter: Enter, city
     (message,) = reader.pull(10, 0.1)
     sent = orjson.loads(message.payload)
     assert (sent["device"], sent["values"]) == ("gauge-e", {"level": 3.35})
-    assert sent["at"] == f"{local}:00+08:00"
+    assert sent["at"] == datetime.fromisoformat(f"{local}:00+08:00").timestamp() * 1000
     assert one(SetAside).state == "fixed"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
@@ -20,6 +19,7 @@ from zhiwan.city.portal.expression_words import in_words, value_words
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
 from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
@@ -115,7 +115,7 @@ def _case_of(alarm_id: str) -> cases.CaseView | None:
     from zhiwan.city.cases.models import Case
 
     case_id = Case.objects.filter(alarm_id=alarm_id).values_list("id", flat=True).first()
-    return cases.case(case_id, at=timezone.now()) if case_id else None
+    return cases.case(case_id, at=clock.now()) if case_id else None
 
 
 def _chart(chart: watch.AlarmChart, row: watch.AlarmRow) -> charts.Option:
@@ -125,7 +125,7 @@ def _chart(chart: watch.AlarmChart, row: watch.AlarmRow) -> charts.Option:
         unit=chart.unit,
         decimals=chart.decimals,
         lines=[charts.Line(said(limit.title), limit.value, row.level.tone) for limit in chart.limits],
-        span=charts.Span(chart.opened_at, chart.cleared_at or timezone.now(), row.level.tone),
+        span=charts.Span(chart.opened_at, chart.cleared_at or clock.now(), row.level.tone),
     )
 
 
@@ -144,7 +144,7 @@ def recompute(request: HttpRequest, id: str) -> HttpResponse:
     found = watch.alarm_detail(id)
     if found is None:
         return not_found(request, pgettext("one", "告警"))
-    at: datetime = timezone.now()
+    at: datetime = clock.now()
     try:
         results = {"recomputed": recheck_alarm(alarm_id=id, at=at), "recomputed_at": at}
     except CityError as problem:

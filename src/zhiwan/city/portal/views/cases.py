@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
@@ -18,6 +17,7 @@ from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import words
 from zhiwan.city.portal.templatetags.portal import moment_text, said
 from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
 _STATES = (queries.RUNNING, "open", "taken", "handled", "closed")
@@ -28,7 +28,7 @@ _MOST_CSV = 500
 @signed_in
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Running ones by default; filters by state, kind, area and lateness."""
-    now = timezone.now()
+    now = clock.now()
     filters: dict[str, Any] = {
         "state": chosen(request, "state", _STATES) if "state" in request.GET else queries.RUNNING,
         "kind": chosen(request, "kind", (f"{pack.id}.{kind.id}" for pack, kind in packs().case_kinds)),
@@ -75,7 +75,7 @@ def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
 @signed_in
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One case: what, where, why, by when, what was done, and the step that comes next."""
-    found = queries.case(id, at=timezone.now())
+    found = queries.case(id, at=clock.now())
     if found is None:
         return not_found(request, pgettext("one", "案件"))
     kind = packs().case_kind(found.kind)
@@ -93,7 +93,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
 @signed_in
 def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Take, handle or close."""
-    now = timezone.now()
+    now = clock.now()
     note = request.POST.get("note", "").strip()
     moves = {
         "take": (partial(actions.take, case_id=id, at=now), _("已签收案件。")),

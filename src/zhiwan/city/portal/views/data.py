@@ -20,6 +20,7 @@ from zhiwan.city.portal import words
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
 from zhiwan.city.portal.views.base import act, chosen, csv_download, local_url, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
 from zhiwan.city.watch.models import SetAside
@@ -127,7 +128,7 @@ def _moment(text: str) -> datetime | None:
 def quality(request: HttpRequest) -> HttpResponseBase:
     """Flags of kept readings, refusals at the doors, the worst and the silent devices."""
     span = chosen(request, "span", _SPANS) or "24h"
-    now = timezone.now()
+    now = clock.now()
     figures = watch.quality(now - _SPANS[span], now)
     if request.GET.get("format") == "csv":
         flags = [flag for flag in words.FLAGS if flag != "GOOD"]

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
@@ -16,6 +15,7 @@ from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import charts
 from zhiwan.city.portal.templatetags.portal import moment_text, said
 from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
 
@@ -102,7 +102,7 @@ def _history(type_name: str, id: str, name: str, span: str) -> charts.Option | N
 
 def _points(id: str, name: str, span: str) -> list[tuple[Any, float, int | None]]:
     length, every = SPANS[span]
-    now = timezone.now()
+    now = clock.now()
     return watch.history(id, name, now - length, now + timedelta(minutes=5), every)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
@@ -17,6 +16,7 @@ from zhiwan.city.portal import charts
 from zhiwan.city.portal.expression_words import in_words
 from zhiwan.city.portal.templatetags.portal import moment_text, said
 from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
 from zhiwan.kernel.packs.models import Indicator
@@ -94,7 +94,7 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
 
 
 def _history(id: str, declared: Indicator, area: str) -> charts.Option:
-    end = timezone.now() + timedelta(minutes=5)
+    end = clock.now() + timedelta(minutes=5)
     found = lake().indicator_history(id, area, end - _HISTORY, end)
     times = "at" if "at" in found.columns else "observed_at"
     points = list(found.select(times, "value").iter_rows())

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -20,6 +19,7 @@ from zhiwan.city.portal import assets_built, queries
 from zhiwan.city.portal.numbers import unit_text
 from zhiwan.city.portal.templatetags.portal import called, said
 from zhiwan.city.portal.views.base import chosen, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.registry.models import Area, Place
 from zhiwan.city.watch import queries as watch
@@ -49,7 +49,7 @@ def side(request: HttpRequest) -> HttpResponse:
 
 def _side(where: Place | None) -> dict[str, Any]:
     """Vital signs of the district, what is open, and who works on it."""
-    now = timezone.now()
+    now = clock.now()
     return {
         "overview": watch.overview(now),
         "vitals": watch.board(where.code) if where else [],
@@ -90,8 +90,7 @@ def _base_map(where: Place) -> dict[str, Any] | None:
     name = urlsplit(url).path
     kind = "pmtiles" if name.endswith(".pmtiles") else "mvt" if name.endswith((".pbf", ".mvt")) else "xyz"
     number = declared.get("approval_number") or declared.get("approval") or ""
-    return {"kind": kind, "url": url, "attribution": declared.get("attribution", ""), "approval": number,
-            "tiles": declared.get("tiles")}  # fmt: skip
+    return {"kind": kind, "url": url, "attribution": declared.get("attribution", ""), "approval": number}
 
 
 def _focus(request: HttpRequest) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ from functools import partial
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
@@ -15,13 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.plans import actions, queries
 from zhiwan.city.portal.views.base import Visit, act, local_url, not_found, signed_in
+from zhiwan.city.registry import clock
 
 
 @require_GET
 @signed_in
 def listing(request: Visit) -> HttpResponse:
     """What is in force, and the tasks of this post."""
-    now = timezone.now()
+    now = clock.now()
     post = request.actor.post
     scales = [(pack, plan, packs().scale(pack, plan.scale)) for pack, plan in packs().plans]
     context = {
@@ -40,7 +40,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     found = queries.response(id)
     if found is None:
         return not_found(request, pgettext("one", "响应"))
-    tasks = queries.tasks(at=timezone.now(), response_id=id)
+    tasks = queries.tasks(at=clock.now(), response_id=id)
     return render(request, "portal/response.html", {"response": found, "tasks": tasks})
 
 
@@ -52,7 +52,7 @@ def start(request: HttpRequest) -> HttpResponse:
     known = {f"{pack.id}.{one.id}" for pack, one in packs().plans}
     if plan not in known:
         return not_found(request, pgettext("one", "预案"))
-    action = partial(actions.respond, plan_id=plan, level=level, at=timezone.now())
+    action = partial(actions.respond, plan_id=plan, level=level, at=clock.now())
     return act(request, action, _("已启动响应，任务已下达。"), reverse("portal:responses"))
 
 
@@ -62,7 +62,7 @@ def end(request: HttpRequest, id: int) -> HttpResponse:
     """响应终止."""
     if queries.response(id) is None:
         return not_found(request, pgettext("one", "响应"))
-    action = partial(actions.end_response, response_id=id, at=timezone.now(), note=request.POST.get("note", "").strip())
+    action = partial(actions.end_response, response_id=id, at=clock.now(), note=request.POST.get("note", "").strip())
     return act(request, action, _("响应已终止。"), reverse("portal:response", args=[id]))
 
 
@@ -70,7 +70,7 @@ def end(request: HttpRequest, id: int) -> HttpResponse:
 @signed_in
 def task(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Receipt or completion of a task."""
-    now = timezone.now()
+    now = clock.now()
     if step not in ("receive", "finish") or id not in {one.id for one in queries.tasks(at=now)}:
         return not_found(request, pgettext("one", "任务"))
     back = local_url(request, request.POST.get("next"), reverse("portal:responses"))

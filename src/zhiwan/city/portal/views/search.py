@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.portal.templatetags.portal import said
 from zhiwan.city.portal.views.base import signed_in
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
 _LONGEST = 80
@@ -38,7 +38,7 @@ def search(request: HttpRequest) -> HttpResponse:
             "url": reverse("portal:case", args=[one.id]),
             "kind": "case",
         }
-        for one in (cases.find(text, at=timezone.now()) if text else [])
+        for one in (cases.find(text, at=clock.now()) if text else [])
     ]
     groups = [
         {"title": title, "rows": rows}

@@ -35,7 +35,7 @@ export function baseMap(base) {
   if (!base?.url) return { sources: {}, layers: [] };
   const attribution = [base.attribution, base.approval].filter(Boolean).join(" · ");
   const zooms = { minzoom: base.min_zoom ?? 0, maxzoom: base.max_zoom ?? (base.kind === "mvt" ? 14 : 18) };
-  const vector = base.kind === "mvt" || (base.kind === "pmtiles" && base.tiles !== "raster");
+  const vector = base.kind === "mvt" || Boolean(base.vector);
   const source = base.kind === "pmtiles"
     ? { type: vector ? "vector" : "raster", url: `pmtiles://${absolute(base.url)}`, attribution }
     : { type: vector ? "vector" : "raster", tiles: [absolute(base.url)], attribution, ...zooms };

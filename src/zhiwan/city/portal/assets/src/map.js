@@ -1,7 +1,7 @@
 // The command map. Facts come from three addresses (areas, things, card); everything on it also exists as a table.
 
 import { addProtocol, AttributionControl, Map as MapView, Marker, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
-import { Protocol } from "pmtiles";
+import { PMTiles, Protocol, TileType } from "pmtiles";
 import { areaLayers, baseMap, css, thingLayers } from "./map-style.js";
 import { LABELS_FROM, Things } from "./map-things.js";
 import { inLanguage, text } from "./texts.js";
@@ -30,10 +30,30 @@ function roomForPanels() {
   return { left: wide ? 185 : 16, right: wide ? 48 : 16, top: 20, bottom: 56 };
 }
 
-function makeMap() {
+// A PMTiles archive says itself whether its tiles are pictures or shapes.
+async function openArchive(base) {
+  const protocol = new Protocol();
+  const archive = new PMTiles(new URL(base.url, location.href).href);
+  protocol.add(archive);
+  addProtocol("pmtiles", protocol.tile);
+  const header = await archive.getHeader();
+  return { ...base, vector: header.tileType === TileType.Mvt };
+}
+
+async function findBase() {
+  if (settings.base?.kind !== "pmtiles") return settings.base;
+  try {
+    return await openArchive(settings.base);
+  } catch {
+    note(text("basemap"));
+    return null;
+  }
+}
+
+async function makeMap() {
   setWorkerUrl(settings.worker);
-  if (settings.base?.kind === "pmtiles") addProtocol("pmtiles", new Protocol().tile);
-  const base = baseMap(settings.base);
+  const declared = await findBase();
+  const base = baseMap(declared);
   const geojson = (extra = {}) => ({ type: "geojson", data: collection(), ...extra });
   const map = new MapView({
     container: "map",
@@ -60,7 +80,7 @@ function makeMap() {
       layers: [
         { id: "ground", type: "background", paint: { "background-color": css("ground") } },
         ...base.layers,
-        ...areaLayers(Boolean(settings.base)),
+        ...areaLayers(Boolean(declared)),
         ...thingLayers(),
       ],
     },
@@ -175,7 +195,7 @@ function showLayers(things) {
 }
 
 async function start() {
-  const map = makeMap();
+  const map = await makeMap();
   const loaded = new Promise((resolve) => map.once("load", resolve));
   const facts = Promise.all([fetchJson(settings.areas), fetchJson(settings.state)]);
   facts.catch((problem) => note(problem.message));
