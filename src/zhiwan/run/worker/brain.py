@@ -20,10 +20,12 @@ from zhiwan.kernel.packs.models import EntityType, FieldDecl
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.sense import DeviceInfo, Intake
 
+LIVE = "live"
 Seen = Callable[[pl.DataFrame], pl.DataFrame]
 BASE: dict[str, pl.DataType] = {
     "id": pl.String(),
     "name": pl.String(),
+    "name_en": pl.String(),  # for messages in English; empty: the name as it is
     "town": pl.String(),
     "area": pl.String(),
     "lon": pl.Float64(),
@@ -45,12 +47,13 @@ class Brain:
 class Registry:
     """Rows of the registry as the worker reads them."""
 
-    entities: Sequence[Mapping[str, Any]]  # id, type, name, town, area, lon, lat, fields
+    entities: Sequence[Mapping[str, Any]]  # id, type, name, name_en, town, area, lon, lat, fields
     relations: Sequence[tuple[str, str, str]]  # from, link, to
     devices: Sequence[tuple[str, str]]  # device, entity
+    elsewhere: frozenset[str] = frozenset()  # devices of other spaces
 
 
-def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str, seen: Seen) -> Brain:
+def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str, seen: Seen, space: str = LIVE) -> Brain:
     """Put packs and registry together. Entities of undeclared types are left out: nothing can judge them.
 
     `seen` asks the lake which readings it has (Lake.seen), for duplicates older than what intake remembers.
@@ -61,11 +64,18 @@ def make_brain(packs: PackSet, book: RuleBook, registry: Registry, region: str, 
         parameters=packs.parameters,
         links=pl.DataFrame(registry.relations, schema=LINKS, orient="row"),
         region=region,
+        space=space,
     )
     devices = {
         device: DeviceInfo(entity=entity, type=types[entity]) for device, entity in registry.devices if entity in types
     }
-    return Brain(book=book, world=world, intake=Intake(packs, devices, seen))
+    elsewhere = registry.elsewhere
+
+    def concerns(device: str) -> bool:
+        """A device that nobody knows is the live space's business; one of another space is nobody's here."""
+        return space == LIVE and device not in elsewhere
+
+    return Brain(book=book, world=world, intake=Intake(packs, devices, seen, concerns))
 
 
 def entity_frames(
@@ -81,7 +91,7 @@ def entity_frames(
 
 def _frame(declared: EntityType, rows: Sequence[Mapping[str, Any]], zone: tzinfo) -> pl.DataFrame:
     schema = {**BASE, **{name: _column(field) for name, field in declared.fields.items()}}
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in BASE}
+    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in BASE}
     for name, field in declared.fields.items():
         columns[name] = [_value(field, (row["fields"] or {}).get(name), zone) for row in rows]
     return pl.DataFrame(columns, schema=schema, strict=False)

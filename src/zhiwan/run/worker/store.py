@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
-from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.registry.models import Device, Entity, Relation
+from zhiwan.city.sql.spaces import EVERY
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.pipeline import Changes, commit_batch, cursor_of, load_state, take_releases
 from zhiwan.kernel.judge import StateRow
@@ -64,22 +66,30 @@ class PostgresStore:
         hints.announce(changes.hints)
 
 
-def take_lock() -> bool:
-    """Try to become the active worker; held until this connection ends."""
+def take_lock(space: str) -> bool:
+    """Try to become the active worker of a space; held until this connection ends."""
+    number = 0 if space == LIVE else zlib.crc32(space.encode()) & 0x7FFF_FFFF
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        if number:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, number])
+        else:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         row = cursor.fetchone()
     return bool(row and row[0])
 
 
 def read_registry() -> Registry:
-    """All active entities, their links and the enabled devices."""
-    columns = ("id", "type", "name", "town", "area", "lon", "lat", "fields")
+    """All active entities, their links and the enabled devices of this process's space."""
+    columns = ("id", "type", "name", "name_en", "town", "area", "lon", "lat", "fields")
+    with acting_system("worker", space=EVERY):
+        everywhere = set(Device.objects.values_list("id", flat=True))
     with acting_system("worker"):
+        own = set(Device.objects.values_list("id", flat=True))
         return Registry(
             entities=list(Entity.objects.filter(active=True).values(*columns)),
             relations=list(Relation.objects.values_list("from_entity_id", "link", "to_entity_id")),
             devices=list(Device.objects.filter(enabled=True).values_list("id", "entity_id")),
+            elsewhere=frozenset(everywhere - own),
         )
 
 
