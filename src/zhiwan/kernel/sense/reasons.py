@@ -72,6 +72,48 @@ REASONS: Mapping[str, Reason] = {
         "时间超前于平台时钟 5 分钟以上：{detail}", "More than 5 minutes ahead of the platform's clock: {detail}",
         "请校准设备时钟，并确认时间戳为毫秒", "Set the device's clock; epoch times are in milliseconds",
     ),
+    # -- HJ 212 (decoders/hj212) --
+    "FRAME_CRC": Reason(
+        "校验码不符（收到 ≠ 计算）：{detail}", "The checksum is wrong (received ≠ computed): {detail}",
+        "请检查线路和数采仪的 CRC16 算法（HJ 212-2017 附录 A）",
+        "Check the line, and the logger's CRC16 (HJ 212-2017 appendix A)",
+    ),
+    "FRAME_LENGTH": Reason(
+        "数据段长度不符（声明 ≠ 实际）：{detail}", "The length is wrong (declared ≠ found): {detail}",
+        "请检查数采仪的数据段长度，报文可能被截断", "Check the logger's length field; the frame may be cut off",
+    ),
+    "FRAME_NOISE": Reason(
+        "不属于任何报文的字节：{detail}", "Bytes that belong to no frame: {detail}",
+        "请确认对端按 HJ 212 发送，报文以 ## 开头", "Make sure the peer speaks HJ 212: a frame begins with ##",
+    ),
+    "FRAME_FIELDS": Reason(
+        "报文字段无法识别：{detail}", "The fields of the frame cannot be read: {detail}",
+        "请按 HJ 212-2017 第 6.3 节组织数据段", "Build the data segment as HJ 212-2017 section 6.3 says",
+    ),
+    "FRAME_TIME": Reason(
+        "数据时间无法识别：{detail}", "The time of the data cannot be read: {detail}",
+        "请按 YYYYMMDDhhmmss（当地时间）上报 DataTime", "Send DataTime as YYYYMMDDhhmmss in local time",
+    ),
+    "FRAME_PARTS": Reason(
+        "分包不全，缺少：{detail}", "Packets of the message are missing: {detail}",
+        "已到的分包已按其自身时间处理；请由数采仪补传", "What came was used; let the logger send the message again",
+    ),
+    "COMMAND_UNKNOWN": Reason(
+        "不接收此命令编号：{detail}", "This command is not taken: {detail}",
+        "接收 2011、2051、2061、2031；其他命令请在数采仪上关闭", "Send 2011, 2051, 2061 or 2031; switch off the others",
+    ),
+    "WRONG_PASSWORD": Reason(
+        "访问密码不符：{detail}", "The password is wrong: {detail}",
+        "请核对数采仪的 PW 与登记的密码", "Compare the logger's PW with the registered one",
+    ),
+    "DEVICE_DISABLED": Reason(
+        "设备已停用：{detail}", "The device is disabled: {detail}",
+        "如需恢复接收，请先启用该设备", "Enable the device if it shall be heard again",
+    ),
+    "DATA_FLAG": Reason(
+        "仪器标记该数据非正常：{detail}", "The instrument does not stand behind the value: {detail}",
+        "无需修正；仪器恢复正常（N）后自动接收", "Nothing to correct: readings flagged N are taken again",
+    ),
 }  # fmt: skip
 
 TAKEN = "taken"
