@@ -98,10 +98,10 @@ def register(data: Path) -> dict[str, str]:
     import django
 
     django.setup()
+    from zhiwan.city.files import private_file
     from zhiwan.city.packs_loaded import place
     from zhiwan.city.people.acting import acting_system
     from zhiwan.city.registry.actions import EntityDraft, create_devices, save_entities
-    from zhiwan.run.embedded.child import private_file
 
     file = data / "secrets" / "replay.json"
     if file.exists():
