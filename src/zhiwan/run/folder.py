@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zhiwan.city.files import private_file
 from zhiwan.kernel.facts.errors import InputRefused
-from zhiwan.run.embedded.child import private_file
 
 
 class FolderInUse(InputRefused):

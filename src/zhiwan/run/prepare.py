@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
+from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
@@ -25,7 +26,6 @@ from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.facts.errors import InputRefused
-from zhiwan.run.embedded.child import private_file
 from zhiwan.run.folder import DataFolder
 
 

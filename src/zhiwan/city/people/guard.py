@@ -19,7 +19,9 @@ DESK = frozenset({"duty_chief", "operator"})  # the operations centre
 ALLOWED: dict[str, frozenset[str]] = {
     "people.manage": frozenset({SYSTEM, "duty_chief"}),
     "registry.load": frozenset({SYSTEM}),
+    "registry.found": frozenset({SYSTEM, "duty_chief"}),
     "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
+    "history.import": frozenset({SYSTEM, "duty_chief"}),
     "observation.send": DESK | {"integrator"},
     "alarm.acknowledge": DESK,
     "set_aside.fix": DESK | {"data_steward"},

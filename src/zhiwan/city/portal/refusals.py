@@ -6,6 +6,8 @@ have a Chinese sentence here, by code; `{names}` are the values of the error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from zhiwan.city.portal.templatetags.portal import english
 from zhiwan.kernel.facts.errors import CityError
 
@@ -30,6 +32,14 @@ _CHINESE = {
     "WATCH-031": "预警现在不能这样办理，可能别人已先办理。请刷新后再看。",
     "WATCH-032": "本岗位没有需要签收的预警。",
     "WATCH-040": "规则 {rule} 没有载入，不能复核。请载入当时版本的应用场景。",
+    "SENSE-002": "文件不符合来源“{source}”的声明（{problem}）。请把表头与应用场景 sources.yml 中的列名对照。",
+    "SENSE-010": "文件 {name} 不能读取：{problem_zh}。{advice_zh}。",
+    "IMPORT-001": "没有这个数据来源（{id}）。请从列出的来源中选择。",
+    "IMPORT-002": "文件 {name} 没有读取：{problem_zh}。{advice_zh}。",
+    "IMPORT-003": "导入中断（{fact}），稍后自动再试一次。若仍失败，请把编号告诉管理员。",
+    "REG-001": "对象 {id} 不能保存：{problems}。本次没有写入。",
+    "REG-003": "设备 {id} 不能登记：{problem}",
+    "REG-004": "区域 {code} 不能保存：{problem}",
     "PORTAL-002": "“{given}”不是数字。请填写数字，例如 3.35。",
     "PORTAL-003": "“{given}”不是时间。请按 2026-07-01 08:00 填写。",
 }
@@ -37,11 +47,16 @@ _CHINESE = {
 
 def sentence(problem: CityError) -> str:
     """One sentence for the page, with the error's code so that it can be found in logs."""
-    if not english() and (chinese := _CHINESE.get(problem.code)):
-        return f"{chinese.format_map(_Shown(problem.values))}（{problem.code}）"
-    texts = problem.as_dict()
-    parts = [texts["fact"][:1].upper() + texts["fact"][1:], texts["detail"], texts["hint"]]
-    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part) + f" ({problem.code})"
+    return sentence_of(problem.values, problem.as_dict())
+
+
+def sentence_of(values: Mapping[str, object], texts: Mapping[str, str]) -> str:
+    """The sentence of an error that was kept: its values, and its texts as `as_dict` gave them."""
+    code = texts["code"]
+    if not english() and (chinese := _CHINESE.get(code)):
+        return f"{chinese.format_map(_Shown(values))}（{code}）"
+    parts = [texts["fact"][:1].upper() + texts["fact"][1:], texts.get("detail", ""), texts.get("hint", "")]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part) + f" ({code})"
 
 
 class _Shown(dict[str, object]):

@@ -26,6 +26,7 @@ def load_place(*, declared: PlaceDecl, at: datetime | None = None) -> None:
     """Bring the tables to what the place's folder says."""
     guard.require("registry.load")
     now = at or timezone.now()
+    before = _declared_posts(declared.code)
     _save_place(declared)
     Area.objects.bulk_create(
         [_area(one) for one in declared.areas],
@@ -33,7 +34,7 @@ def load_place(*, declared: PlaceDecl, at: datetime | None = None) -> None:
         unique_fields=["code"],
         update_fields=["level", "name", "name_en", "parent", "lon", "lat", "geometry", "synthetic"],
     )
-    _save_posts(declared, now)
+    _save_posts(declared, now, before)
     for zone in declared.zones:
         Zone.objects.update_or_create(
             id=zone.id,
@@ -50,7 +51,7 @@ def load_place(*, declared: PlaceDecl, at: datetime | None = None) -> None:
 
 def compute_zone_members() -> None:
     """Which entities lie in which zone; to be called after entities were placed."""
-    guard.require("registry.load")
+    guard.require("registry.change")
     positions = list(
         Entity.objects.filter(lon__isnull=False, lat__isnull=False).values_list("id", "lon", "lat", "town")
     )
@@ -108,6 +109,7 @@ def _save_place(declared: PlaceDecl) -> None:
                 "notice": file.notice.model_dump() if file.notice else None,
                 "water_datum": file.water_datum.model_dump() if file.water_datum else None,
                 "roles": {role.id: role.title.model_dump() for role in declared.roles},
+                "declared_posts": [post.id for post in declared.posts],
             },
         },
     )
@@ -123,7 +125,13 @@ def _bounds(declared: PlaceDecl) -> list[float]:
     return [min(lons) - margin, min(lats) - margin, max(lons) + margin, max(lats) + margin]
 
 
-def _save_posts(declared: PlaceDecl, now: datetime) -> None:
+def _declared_posts(code: str) -> list[str]:
+    """The posts that the files declared last time: only these can be gone from them, never those a person entered."""
+    place = Place.objects.filter(code=code).first()
+    return list(place.settings.get("declared_posts", [])) if place else []
+
+
+def _save_posts(declared: PlaceDecl, now: datetime, before: list[str]) -> None:
     Organisation.objects.bulk_create(
         [Organisation(id=b.id, name_zh=b.name.zh, name_en=b.name.en, area=b.area) for b in declared.bodies],
         update_conflicts=True,
@@ -147,6 +155,6 @@ def _save_posts(declared: PlaceDecl, now: datetime) -> None:
         unique_fields=["id"],
         update_fields=["role", "title_zh", "title_en", "organisation", "scope", "towns"],
     )
-    gone = Post.objects.exclude(id__in=[post.id for post in declared.posts]).filter(valid_to=None)
+    gone = Post.objects.filter(id__in=set(before) - {post.id for post in declared.posts}, valid_to=None)
     gone.update(valid_to=timezone.localdate(now))
     Post.objects.filter(id__in=[post.id for post in declared.posts]).update(valid_to=None)

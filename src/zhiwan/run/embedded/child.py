@@ -108,18 +108,6 @@ def own_folder(path: Path, user: User) -> Path:
     return path
 
 
-def private_file(path: Path, text: str) -> None:
-    """Write `text` so that at no moment anyone else can read it, and a crash leaves the old or the new, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-
-
 def lock_folder(folder: Path, part: str, wait_seconds: float = 15.0) -> IO[str]:
     """An exclusive lock on a part's folder. The child inherits it, so it lasts until the *server* is gone.
 

@@ -21,6 +21,7 @@ from typing import IO
 
 import nkeys
 
+from zhiwan.city.files import private_file
 from zhiwan.kernel.bus.messages import STREAMS, BusUnavailable, StreamSpec
 from zhiwan.kernel.bus.nats_bus import NatsBus
 from zhiwan.run.embedded import child
@@ -172,15 +173,15 @@ class EmbeddedNats:
         if not file.exists():
             made = {user: secrets.token_urlsafe(24) for user in (PLATFORM, DOOR, SYSTEM)}
             made[ISSUER] = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_ACCOUNT).decode()
-            child.private_file(file, json.dumps(made))
+            private_file(file, json.dumps(made))
         found: dict[str, str] = json.loads(file.read_text())
         return found
 
     def _address(self, port: int, found: dict[str, str]) -> Address:
         folder = self.data / "secrets"
-        child.private_file(folder / "nats-platform.json", json.dumps({"user": PLATFORM, "password": found[PLATFORM]}))
+        private_file(folder / "nats-platform.json", json.dumps({"user": PLATFORM, "password": found[PLATFORM]}))
         door = {"user": DOOR, "password": found[DOOR], "issuer": found[ISSUER], "account": "ZHIWAN"}
-        child.private_file(folder / "nats-door.json", json.dumps(door))
+        private_file(folder / "nats-door.json", json.dumps(door))
         return Address(
             url=f"nats://127.0.0.1:{port}",
             credentials_file=folder / "nats-platform.json",
@@ -203,7 +204,7 @@ class EmbeddedNats:
             max_payload=MAX_PAYLOAD,
             **quoted,
         )
-        child.private_file(self.folder / "nats.conf", text)
+        private_file(self.folder / "nats.conf", text)
 
     def _make_streams(self, address: Address) -> None:
         end = time.monotonic() + START_SECONDS

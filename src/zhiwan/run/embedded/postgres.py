@@ -24,6 +24,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from zhiwan.city.files import private_file
 from zhiwan.kernel.facts.errors import PartUnavailable
 from zhiwan.run.embedded import child
 
@@ -167,7 +168,7 @@ class EmbeddedPostgres:
     def _passwords(self) -> dict[str, str]:
         file = self.data / "secrets" / "postgres.json"
         if not file.exists():
-            child.private_file(file, json.dumps({role: secrets.token_urlsafe(24) for role in (ADMIN, OWNER, LOGIN)}))
+            private_file(file, json.dumps({role: secrets.token_urlsafe(24) for role in (ADMIN, OWNER, LOGIN)}))
         passwords: dict[str, str] = json.loads(file.read_text())
         return passwords
 
@@ -176,7 +177,7 @@ class EmbeddedPostgres:
         shutil.rmtree(fresh, ignore_errors=True)
         # initdb reads the password as the server's account, so it lies for a moment in that account's closed folder.
         password_file = self.folder / "initdb.password"
-        child.private_file(password_file, password)
+        private_file(password_file, password)
         if os.geteuid() == 0:
             os.chown(password_file, user.uid, user.gid)
         try:
@@ -235,7 +236,7 @@ class EmbeddedPostgres:
             "pg_hba.conf": HBA,
         }
         for name, text in texts.items():
-            child.private_file(self.cluster / name, text)
+            private_file(self.cluster / name, text)
             if os.geteuid() == 0:
                 os.chown(self.cluster / name, user.uid, user.gid)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import lake
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.registry.actions import (
@@ -25,7 +26,6 @@ from zhiwan.city.registry.actions import (
 from zhiwan.city.registry.models import Device
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import PlaceDecl
-from zhiwan.run.embedded.child import private_file
 from zhiwan.run.simulator.fleet import SEED, SimDevice, build_fleet
 from zhiwan.run.simulator.history import history
 from zhiwan.run.simulator.models import World

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from zhiwan.city.files import private_file
 from zhiwan.kernel.facts.errors import PartUnavailable
-from zhiwan.run.embedded.child import private_file
 
 
 class NoDeviceSecrets(PartUnavailable):
