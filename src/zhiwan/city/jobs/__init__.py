@@ -11,6 +11,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from zhiwan.city.cases import actions as cases
+from zhiwan.city.jobs import imports as imports
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.plans import actions as plans
 from zhiwan.city.watch.actions import propose_from_alarms
