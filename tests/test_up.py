@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from running import Product, free_ports, start_product, stop_product, wait_until
+from zhiwan.run.health import ask
 from zhiwan.run.ports import is_free
 
 pytestmark = pytest.mark.journey  # it starts everything: nothing else may run beside it
@@ -111,6 +112,16 @@ def test_a_killed_worker_is_started_again_and_up_says_so(small: Product) -> None
     (second,) = wait_until(lambda: [pid for pid in workers() if pid != first], "a new worker")
     assert second != first
     wait_until(lambda: any("worker ended (killed by SIGKILL)" in line for line in small.read_said()), "word of it")
+
+
+@pytest.mark.parametrize("server", ["nats-server", "bin/postgres"])
+def test_a_killed_server_comes_back_and_the_processes_with_it(small: Product, server: str) -> None:
+    (pid,) = [pid for pid, line in descendants(pid_of(small)).items() if f"{server} -" in line]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: any("killed by SIGKILL" in line or "starting it again" in line for line in small.read_said()), "word"
+    )
+    wait_until(lambda: not ask(small.url).unwell, "every part to be well again", seconds=60)
 
 
 def test_a_link_signs_in_once(small: Product) -> None:
