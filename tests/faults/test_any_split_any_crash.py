@@ -73,8 +73,8 @@ class FragileBus:
     def __init__(self, bus: MemoryBus, dice: Dice) -> None:
         self._bus, self._dice = bus, dice
 
-    def open_reader(self, stream: str) -> Any:
-        return Fragile(self._bus.open_reader(stream), self._dice, "pull", "ack")
+    def open_reader(self, stream: str, name: str = "worker") -> Any:
+        return Fragile(self._bus.open_reader(stream, name), self._dice, "pull", "ack")
 
 
 @dataclass

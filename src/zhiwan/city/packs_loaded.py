@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from zhiwan.city.people.acting import LIVE, current_space
 from zhiwan.kernel.bus.nats_bus import NatsBus
 from zhiwan.kernel.bus.port import Bus
 from zhiwan.kernel.facts.errors import PartUnavailable
@@ -72,10 +73,20 @@ def book() -> RuleBook:
     return RuleBook.compile(packs())
 
 
-@cache
 def lake() -> Lake:
-    """The history of this installation."""
-    return Lake(Path(settings.ZHIWAN_DATA) / "lake", zone=settings.TIME_ZONE)
+    """The history of the space in which this context acts; each has a folder of its own."""
+    return _lake_of(current_space())
+
+
+def lake_folder(space: str) -> Path:
+    """Where a space keeps its history."""
+    data = Path(settings.ZHIWAN_DATA)
+    return data / "lake" if space == LIVE else data / "lakes" / space
+
+
+@cache
+def _lake_of(space: str) -> Lake:
+    return Lake(lake_folder(space), zone=settings.TIME_ZONE)
 
 
 _bus: Bus | None = None
@@ -103,5 +114,5 @@ def use_bus(bus: Bus | None) -> None:
 
 def forget() -> None:
     """Load packs and place anew at the next use."""
-    for cached in (packs, place, book, lake):
+    for cached in (packs, place, book, _lake_of):
         cached.cache_clear()

@@ -63,7 +63,8 @@ MIDDLEWARE = [
     "zhiwan.city.portal.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "zhiwan.city.people.middleware.ActingMiddleware",
+    "zhiwan.city.registry.middleware.SpaceInAnswers",
+    "zhiwan.city.registry.middleware.SpaceActingMiddleware",
 ]
 
 TEMPLATES = [

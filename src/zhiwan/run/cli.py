@@ -49,6 +49,9 @@ def up(
     data: Annotated[Path, typer.Option(help="Folder that keeps everything; made when missing.")] = DEFAULT_DATA,
     port: Annotated[int, typer.Option(min=1, max=65534, help="Web; the live stream takes the next one.")] = 8000,
     mqtt_port: Annotated[int, typer.Option(min=1, max=65535, help="MQTT door for devices.")] = 1883,
+    hj212_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="HJ 212 door for pollution monitors; off when absent.")
+    ] = None,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Without simulated devices.")] = False,
     demo_speed: Annotated[
         float, typer.Option(min=0.1, max=3600, help="Simulated devices report N times as often.")
@@ -77,12 +80,12 @@ def live(host: str = "127.0.0.1", port: Port = 8001) -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(space: Annotated[str, typer.Option(help="live, or the space of a story.")] = "live") -> None:
     """Read the streams, judge, keep, alarm."""
     _django()
     from zhiwan.run.worker import main as run_worker
 
-    run_worker()
+    run_worker(space)
 
 
 @app.command()
@@ -100,6 +103,29 @@ def door() -> None:
     from zhiwan.run.broker_door import main as run_door
 
     run_door()
+
+
+@app.command()
+def hj212(host: str = "127.0.0.1", port: Port = 9212) -> None:
+    """Take HJ 212 frames of pollution monitors over TCP."""
+    _django()
+    from zhiwan.run.hj212_gateway import main as run_gateway
+
+    run_gateway(host, port)
+
+
+@app.command("hj212-device")
+def hj212_device(
+    mn: Annotated[str, typer.Argument(help="MN of the instrument: becomes the id of its device.")],
+    entity: Annotated[str, typer.Argument(help="The registered entity it measures.")],
+    password: Annotated[str, typer.Option(prompt="PW of the instrument", hide_input=True, help="Asked for if absent.")],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Register an HJ 212 instrument, or change its password."""
+    _django(data)
+    from zhiwan.run.hj212_gateway.registering import register
+
+    register(mn, entity, password)
 
 
 @app.command()

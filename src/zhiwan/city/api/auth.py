@@ -9,9 +9,12 @@ from typing import Any, TypeVar, cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from zhiwan.city.people.acting import acting
+from zhiwan.city.people.acting import LIVE, acting
 from zhiwan.city.people.actions import digest
 from zhiwan.city.people.models import ApiToken
+from zhiwan.city.registry.clock import SpaceUnknown
+from zhiwan.city.registry.middleware import HEADER
+from zhiwan.city.registry.spaces import space_in_use
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -25,12 +28,16 @@ class TokenAuth(HttpBearer):
 
 
 def as_caller(view: View) -> View:
-    """Run an operation in one transaction as the post of the caller's token."""
+    """Run an operation in one transaction as the post of the caller's token, live or in the story that is named."""
 
     @functools.wraps(view)
     def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         token: ApiToken = request.auth  # type: ignore[attr-defined]
-        with acting(token.post, address=request.META.get("REMOTE_ADDR") or None):
+        wished = request.headers.get(HEADER) or request.GET.get("space") or LIVE
+        if space_in_use(wished) != wished:
+            raise SpaceUnknown(space=wished)
+        request.space = wished  # type: ignore[attr-defined]
+        with acting(token.post, address=request.META.get("REMOTE_ADDR") or None, space=wished):
             return view(request, *args, **kwargs)
 
     return cast(View, run)

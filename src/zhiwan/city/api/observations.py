@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router
 
 from zhiwan.city.api import schemas
 from zhiwan.city.api.auth import as_caller
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people import guard
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.models import Device
 from zhiwan.kernel.bus.messages import MessageTooLarge
 from zhiwan.kernel.sense import DeviceInfo, Intake, RefusedRow, decode_http_rows
@@ -48,7 +48,7 @@ BODY = {
 def observations(request: HttpRequest) -> Any:
     guard.require("observation.send")
     body = _body(request)
-    now = timezone.now()
+    now = clock.now()
     intake = Intake(packs(), _devices_named_in(body))
     found = decode_http_rows(body, request.content_type or "", intake=intake, received_at=now)
     for message in found.messages:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Query, Router
 
 from zhiwan.city.api import schemas
@@ -13,6 +12,7 @@ from zhiwan.city.api.auth import as_caller
 from zhiwan.city.api.errors import NotFound, ParametersRefused
 from zhiwan.city.cases import queries as cases_queries
 from zhiwan.city.packs_loaded import packs, region
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
 from zhiwan.kernel.packs.models import parse_duration
@@ -164,4 +164,4 @@ def cases(
     page: PageNumber = 1,
     size: PageSize = 50,
 ) -> Any:
-    return cases_queries.cases(at=timezone.now(), state=state, area=area, kind=kind, page=page, size=size)
+    return cases_queries.cases(at=clock.now(), state=state, area=area, kind=kind, page=page, size=size)

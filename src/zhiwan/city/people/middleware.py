@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from zhiwan.city.people.acting import Actor, acting
+from zhiwan.city.people.acting import LIVE, Actor, acting
 from zhiwan.city.people.queries import post_in_use
 
 
@@ -30,12 +30,19 @@ class ActingMiddleware:
         post = post_in_use(request.user, request.session.get("post"))
         if post is None:
             return self.get_response(request)
-        with acting(post, user=request.user, address=request.META.get("REMOTE_ADDR") or None) as actor:
+        space = self.space_of(request)
+        address = request.META.get("REMOTE_ADDR") or None
+        with acting(post, user=request.user, address=address, space=space) as actor:
             request.actor = actor  # type: ignore[attr-defined]
             response = self.get_response(request)
+            response["X-Zhiwan-Space"] = space
             if response.status_code >= 500 or getattr(request, "view_failed", False):
                 transaction.set_rollback(True)
             return response
+
+    def space_of(self, request: HttpRequest) -> str:
+        """The space chosen in the session; live where a story was dropped meanwhile."""
+        return LIVE
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Noted only; other middleware and Django decide what is shown."""

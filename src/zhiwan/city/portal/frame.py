@@ -13,6 +13,7 @@ from zhiwan.city.cases.models import Case, CaseState
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.plans.models import Task
 from zhiwan.city.portal.menu import menu_for
+from zhiwan.city.registry import clock, spaces
 from zhiwan.city.registry.models import Device
 from zhiwan.city.registry.queries import current_place
 from zhiwan.city.watch.models import Alarm, AlarmState, SetAside, Warning, WarningState
@@ -40,6 +41,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else THEMES[0],
         "language": translation.get_language() or settings.LANGUAGE_CODE,
         "place": None,
+        "space": spaces.current(),
     }
     actor = getattr(request, "actor", None)
     if actor is None or request.headers.get("HX-Request"):
@@ -48,6 +50,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "place": current_place(),
         "actor": actor,
         "posts": posts_of(request.user),
+        "spaces": spaces.spaces(),
+        "space_now": clock.now(),
         "menu": menu_for(request.path, counts()),
         "demo": Device.objects.filter(simulated=True).exists(),
         "live_ticket_url": reverse("portal:live_ticket") if settings.ZHIWAN_LIVE_URL else "",

@@ -50,6 +50,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("rules", gettext_lazy("规则"), icon="scale"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
+            Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),
     ),
 )

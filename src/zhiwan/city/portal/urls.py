@@ -14,6 +14,7 @@ from zhiwan.city.portal.views import (
     responses,
     search,
     sign_in,
+    story,
     warnings,
 )
 
@@ -58,6 +59,9 @@ urlpatterns = [
     path("in", sign_in.sign_in, name="sign_in"),
     path("in/<str:token>", sign_in.use_link, name="use_link"),
     path("out", sign_in.sign_out, name="sign_out"),
+    path("story", story.page, name="story"),
+    path("story/steps", story.steps, name="story_steps"),
+    path("space", story.choose_space, name="space"),
     path("post", sign_in.choose_post, name="post"),
     path("language", sign_in.choose_language, name="language"),
     path("theme", sign_in.choose_theme, name="theme"),

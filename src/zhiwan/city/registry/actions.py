@@ -21,11 +21,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.actions import digest
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.fields import problems_of
 from zhiwan.city.registry.models import Area, Device, Entity, Relation
 from zhiwan.kernel.facts.errors import InputRefused
@@ -108,7 +108,7 @@ def save_entities(*, drafts: Sequence[EntityDraft], at: datetime | None = None) 
         update_fields=["type", "name", "name_en", "town", "area", "lon", "lat", "fields", "simulated"],
     )
     subject = f"entity:{drafts[0].id}" if len(drafts) == 1 else f"entities:{len(drafts)}"
-    audit.record("registry.save_entities", subject, at=at or timezone.now(), after={"count": len(drafts)})
+    audit.record("registry.save_entities", subject, at=at or clock.now(), after={"count": len(drafts)})
     return len(rows)
 
 
@@ -145,7 +145,7 @@ def save_relations(*, relations: Iterable[tuple[str, str, str]], at: datetime | 
             raise RelationRefused(from_id=from_id, link=link, to_id=to_id, problem=problem)
         rows.append(Relation(from_entity=start, link=link, to_entity=end, town=start.town))
     Relation.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
-    audit.record("registry.save_relations", f"relations:{len(rows)}", at=at or timezone.now())
+    audit.record("registry.save_relations", f"relations:{len(rows)}", at=at or clock.now())
     return len(rows)
 
 
@@ -166,7 +166,7 @@ def create_devices(
 ) -> dict[str, str]:
     """Register devices for entities; the new secrets by device id. A device that exists already is refused."""
     guard.require("registry.change")
-    now = at or timezone.now()
+    now = at or clock.now()
     wanted = list(pairs)
     entities = Entity.objects.in_bulk({entity for _, entity in wanted})
     known = set(Device.objects.filter(id__in=[id for id, _ in wanted]).values_list("id", flat=True))
@@ -203,7 +203,7 @@ def renew_secret(*, device_id: str, at: datetime | None = None) -> str:
     secret = secrets.token_urlsafe(16)
     if Device.objects.filter(id=device_id).update(secret_hash=digest(secret)) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
-    audit.record("registry.renew_secret", f"device:{device_id}", at=at or timezone.now())
+    audit.record("registry.renew_secret", f"device:{device_id}", at=at or clock.now())
     return secret
 
 
@@ -214,14 +214,14 @@ def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = N
     if Device.objects.filter(id=device_id).update(enabled=enabled) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record(
-        "registry.set_device_enabled", f"device:{device_id}", at=at or timezone.now(), after={"enabled": enabled}
+        "registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled}
     )
 
 
 def count_refusal(*, code: str, device: str, at: datetime | None = None) -> None:
     """Count a refused connection. Not audited: a door that is hammered must not fill the audit."""
     guard.require("registry.change")
-    now = at or timezone.now()
+    now = at or clock.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(

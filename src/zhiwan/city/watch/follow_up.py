@@ -13,6 +13,7 @@ from typing import Any
 from procrastinate.contrib.django import app
 
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people.acting import current_space
 from zhiwan.city.watch.alarm_life import Applied
 
 OPEN_CASES = "zhiwan.cases.open_from_alarms"
@@ -44,8 +45,11 @@ def follow_warnings() -> None:
 
 
 def defer(task: str, **arguments: Any) -> None:
-    """Put a job into the queue in the current transaction. Tasks are known by name: watch need not know who answers."""
-    app.configure_task(task, queue=QUEUE).defer(**arguments)
+    """Put a job into the queue in the current transaction; it will act in this space.
+
+    Tasks are known by name: watch need not know who answers.
+    """
+    app.configure_task(task, queue=QUEUE).defer(**arguments, space=current_space())
 
 
 def _ids(found: Iterable[Applied]) -> list[str]:

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import book, lake, packs, region
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.fields import value_to_judge
 from zhiwan.city.registry.models import Entity, Relation
 from zhiwan.city.watch.actions.alarms import AlarmUnknown
@@ -67,7 +67,7 @@ class Recheck:
 
 def recheck_alarm(*, alarm_id: str, at: datetime | None = None) -> Recheck:
     """Judge again. Reads only: who sees the alarm may ask. Raises AlarmUnknown, RuleGone."""
-    now = at or timezone.now()
+    now = at or clock.now()
     alarm = Alarm.objects.select_related("entity").filter(id=alarm_id).first()
     if alarm is None:
         raise AlarmUnknown(alarm=alarm_id)

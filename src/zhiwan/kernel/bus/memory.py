@@ -82,7 +82,7 @@ class MemoryStream:
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
         self.stream = spec.name
-        self.only = (spec.filter,)  # subjects this reader gets
+        self.only: tuple[str, ...] = (spec.filter,)  # subjects this reader gets
         self._kept: list[Message] = []
         self._size = 0
         self._last = 0
@@ -94,7 +94,8 @@ class MemoryStream:
             if self._size + len(payload) > self.spec.max_bytes:
                 raise BusFull(stream=self.stream)
             self._last = seq or self._last + 1
-            if any(matches(wanted, subject) for wanted in self.only):  # nobody reads the others: kept by interest, as NATS does
+            if any(matches(wanted, subject) for wanted in self.only):
+                # Nobody reads the others: kept by interest, as NATS does.
                 self._kept.append(Message(self.stream, self._last, subject, payload, at))
                 self._size += len(payload)
                 self._changed.notify_all()

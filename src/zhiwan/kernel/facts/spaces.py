@@ -1,4 +1,4 @@
-"""The clock of a space (推演, 测试): its time is a pure function of ours, so that reading a stream again gives the same.
+"""The clock of a space (推演, 测试): its time is a pure function of ours, so that a stream read again gives the same.
 
 A clock is a row of spans. Each begins at one of our moments, says what the space's clock shows then, and how many times
 as fast it runs from there on; a story that waits for a person runs at the speed of our own clock meanwhile. A new span

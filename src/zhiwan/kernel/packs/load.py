@@ -52,7 +52,7 @@ FILES: dict[str, Any] = {
     "quality.yml": Quality,
     "tests/*.yml": list[Replay],
 }
-_FOLDERS = {"params": ".yml", "tests": ".yml", "code": ".py"}
+_FOLDERS = {"params": ".yml", "tests": ".yml", "stories": ".yml", "code": ".py"}
 _SILENT = {"README.md", "__pycache__"}
 
 

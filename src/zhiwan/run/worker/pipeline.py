@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import polars as pl
 
-from zhiwan.kernel.bus.messages import Message
+from zhiwan.kernel.bus.messages import READER, Message
 from zhiwan.kernel.bus.port import Bus, StreamReader
 from zhiwan.kernel.facts.observations import empty_observations
+from zhiwan.kernel.facts.spaces import SpaceClock
 from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, StateRow, judge, tick
 from zhiwan.kernel.sense import IntakeMemory, SetAside
 from zhiwan.run.worker.brain import Brain
@@ -119,12 +120,16 @@ class Pipeline:
         brain: Brain,
         streams: Iterable[str],
         poison: frozenset[tuple[str, int]] = frozenset(),
+        reader: str = READER,
+        clock: SpaceClock | None = None,
     ) -> None:
+        """`reader` names our reader of each stream; `clock` is that of our space, live without one."""
         remembered = store.load()
         self._store = store
         self._follower = follower
         self._poison = poison
         self.brain = brain
+        self.clock = clock
         self.judging = JudgeState.load(remembered.judge_rows)
         self.memory = IntakeMemory.load(remembered.intake_rows)
         for parcel in remembered.parcels:
@@ -133,7 +138,7 @@ class Pipeline:
             follower.add(parcel)
         self._cursors = dict(remembered.cursors)
         self.judge_problems = 0
-        self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream) for stream in streams}
+        self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream, reader) for stream in streams}
 
     def step(self, stream: str, most: int, wait: float, clock: Callable[[], datetime]) -> int:
         """Take one batch of a stream all the way; the number of messages pulled."""
@@ -144,6 +149,9 @@ class Pipeline:
         created = reader.created.isoformat()
         done = self._committed(stream, created)
         fresh = [message for message in messages if message.seq > done]
+        if fresh and self.clock is not None:
+            # Everything of a space is told in its own time, and that follows from the time of storing alone.
+            fresh = [replace(message, received_at=self.clock.at(message.received_at)) for message in fresh]
         if fresh:
             self._commit(self._process(stream, created, fresh, clock()))
         reader.ack(messages[-1].seq)

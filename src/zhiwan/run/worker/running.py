@@ -8,10 +8,13 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zhiwan.kernel.bus.messages import INTAKE, MQTT
+from zhiwan.kernel.bus.messages import INTAKE, MQTT, READER
+from zhiwan.kernel.bus.port import Bus
+from zhiwan.kernel.facts.spaces import SpaceClock
+from zhiwan.run.worker.brain import LIVE, Brain
 from zhiwan.run.worker.pipeline import NotProcessed, Pipeline
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,9 @@ TICK_SECONDS = 5.0
 INDICATOR_SECONDS = 10.0
 REGISTRY_SECONDS = 3.0
 BEAT_SECONDS = 2.0
+#: A story's clock runs hundreds of times faster: what is on its way to us for a second must not look missing.
+STORY_TICK_BEHIND = timedelta(seconds=2)
+STORY_SECONDS = (0.5, 2.0, 2.0, 2.0)  # the same for a story: its clock runs faster than ours
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 #: After a batch that could not be judged, go on in ever smaller batches until the message is found.
 SMALLEST = 1
@@ -46,11 +52,14 @@ class Told:
 class Worker:
     """Runs until `stop` is set."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, space: str = LIVE) -> None:
         self._stop = stop
+        self._space = space
+        self._process = "worker" if space == LIVE else f"worker:{space}"
         self._told = Told(started_at=now().isoformat())
         self._poison: set[tuple[str, int]] = set()
         self._most = MOST
+        self._elsewhere = 0  # devices of other spaces, which we pass over
 
     def run(self) -> None:
         pause = FIRST_PAUSE
@@ -85,18 +94,22 @@ class Worker:
         from django.db import connection
 
         from zhiwan.city.packs_loaded import book, lake, packs, region, the_bus
+        from zhiwan.city.registry.clock import clock_of
         from zhiwan.run.worker.brain import make_brain
         from zhiwan.run.worker.lake_follower import LakeFollower
         from zhiwan.run.worker.store import PostgresStore, read_registry, registry_version, take_lock
 
         connection.close()  # a new session: the lock of the old one is gone with it
-        while not take_lock():
+        while not take_lock(self._space):
             self._beat("waiting", None, None)
             if self._stop.wait(1.0):
                 return
         bus = the_bus()
         version = registry_version()
-        brain = make_brain(packs(), book(), read_registry(), region(), lake().seen)
+        registry = read_registry()
+        brain = make_brain(packs(), book(), registry, region(), lake().seen, self._space)
+        clock = None if self._space == LIVE else clock_of(self._space)
+        reader = READER if self._space == LIVE else story_readers(bus, self._space, brain)
         follower = LakeFollower(lake())
         pipeline = Pipeline(
             bus=bus,
@@ -105,7 +118,10 @@ class Worker:
             brain=brain,
             streams=STREAMS,
             poison=frozenset(self._poison),
+            reader=reader,
+            clock=clock,
         )
+        self._elsewhere = len(registry.elsewhere)
         follower.start()
         log.warning("worker active: %d devices", len(brain.intake.devices))
         try:
@@ -115,26 +131,38 @@ class Worker:
             connection.close()
 
     def _rounds(self, pipeline: Pipeline, follower: Any, version: int) -> None:
-        from zhiwan.city.packs_loaded import book, lake, packs, region
+        from zhiwan.city.packs_loaded import book, lake, packs, region, the_bus
+        from zhiwan.city.registry.clock import clock_of
         from zhiwan.run.worker.brain import make_brain
         from zhiwan.run.worker.rounds import Cadences, Every, indicators
         from zhiwan.run.worker.store import read_registry, registry_version
 
         tick, signs, registry, beat = (
-            Every(seconds) for seconds in (TICK_SECONDS, INDICATOR_SECONDS, REGISTRY_SECONDS, BEAT_SECONDS)
+            Every(seconds)
+            for seconds in (
+                (TICK_SECONDS, INDICATOR_SECONDS, REGISTRY_SECONDS, BEAT_SECONDS)
+                if self._space == LIVE
+                else STORY_SECONDS
+            )
         )
         cadences = Cadences()
         while not self._stop.is_set():
+            if pipeline.clock is not None:
+                pipeline.clock = clock_of(self._space)  # before each pull: see kernel/facts/spaces.py
             for stream, wait in zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
                 self._take(pipeline, stream, wait)
             if registry.due() and (found := registry_version()) != version:
                 version = found
-                pipeline.brain = make_brain(packs(), book(), read_registry(), region(), lake().seen)
+                found_registry = read_registry()
+                pipeline.brain = make_brain(packs(), book(), found_registry, region(), lake().seen, self._space)
+                self._elsewhere = len(found_registry.elsewhere)
+                if self._space != LIVE:
+                    story_readers(the_bus(), self._space, pipeline.brain)
             if tick.due():
-                pipeline.tick(now())
+                pipeline.tick(now(pipeline.clock, behind=STORY_TICK_BEHIND))
             if signs.due():
                 try:
-                    indicators(pipeline.brain, follower.lake, now(), cadences)
+                    indicators(pipeline.brain, follower.lake, now(pipeline.clock), cadences)
                 except Exception:
                     # A figure that cannot be computed must not hold up readings; a database that is gone will tell
                     # with the next batch.
@@ -144,7 +172,7 @@ class Worker:
 
     def _take(self, pipeline: Pipeline, stream: str, wait: float) -> None:
         began = time.monotonic()
-        count = pipeline.step(stream, self._most, wait, now)
+        count = pipeline.step(stream, self._most, wait, lambda: now(pipeline.clock))
         if count:
             self._most = min(MOST, self._most * 2)
             self._told.messages += count
@@ -171,23 +199,36 @@ class Worker:
             "lake_problem": follower.problem if follower else None,
             "judge_problems": pipeline.judge_problems if pipeline else 0,
             "set_aside_unjudged": len(self._poison),
+            "devices_elsewhere": self._elsewhere,
         }
         # A waiting worker must not speak under the active one's name.
-        beat(process="worker" if state == "active" else "worker-standby", at=now(), body=body)
+        beat(process=self._process if state == "active" else "worker-standby", at=now(), body=body)
 
 
-def now() -> datetime:
-    """The clock of the live space."""
-    return datetime.now(UTC)
+def now(clock: SpaceClock | None = None, behind: timedelta = timedelta(0)) -> datetime:
+    """Our time, or that of a space, which its ticker asks for a little late."""
+    real = datetime.now(UTC)
+    return clock.at(real - behind) if clock is not None else real
 
 
-def main() -> None:
-    """`zhiwan worker`."""
+def story_readers(bus: Bus, space: str, brain: Brain) -> str:
+    """Make our readers of the streams: only the space's own devices, so that nothing else is kept for us."""
+    topics = [f"{MQTT.subjects[0].removesuffix('>')}devices.{device}.>" for device in brain.intake.devices]
+    bus.add_reader(MQTT.name, space, topics or [f"$MQTT.msgs.none.{space}"])
+    bus.add_reader(INTAKE.name, space, [INTAKE.filter])
+    return space
+
+
+def main(space: str = LIVE) -> None:
+    """`zhiwan worker [--space …]`."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
     import django
 
     django.setup()
+    from zhiwan.city.people.acting import use_space
+
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Worker(stop).run()
+    use_space(space)
+    Worker(stop, space).run()

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from zhiwan.city.people.acting import Actor
 from zhiwan.city.portal.refusals import sentence
+from zhiwan.city.registry import spaces
 from zhiwan.kernel.facts.errors import CityError
 
 View = Callable[..., HttpResponseBase]
@@ -89,6 +90,12 @@ class _Echo:
 
 def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
     """A list as CSV that spreadsheets open: UTF-8 with mark, formulas defused, at most what the caller pages out."""
+
+    if (story := spaces.current()) is not None:
+        # Every row of a story says so, and the file's name does: a sheet lives on without the page it came from.
+        header = [_("空间"), *header]
+        rows = [[f"{_('推演')} {story.id}", *row] for row in rows]
+        name = f"story-{story.id}-{name}"
 
     def lines() -> Iterator[str]:
         writer = csv.writer(_Echo())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
+from zhiwan.city.registry import clock
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.models import Alarm, AlarmEvent, AlarmState, ReleaseRequest
 from zhiwan.city.watch.queries.words import rule_or_none
@@ -34,7 +34,7 @@ class AcknowledgedAlready(InputRefused):
 @transaction.atomic
 def acknowledge_alarm(*, alarm_id: str, at: datetime | None = None) -> Alarm:
     """A person has seen the alarm. A latched rule's alarm may clear from now on."""
-    now = at or timezone.now()
+    now = at or clock.now()
     alarm = Alarm.objects.select_for_update(of=("self",)).filter(id=alarm_id).first()
     if alarm is None:
         raise AlarmUnknown(alarm=alarm_id)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import region
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import Actor
+from zhiwan.city.registry import clock
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.actions.warnings import default_title, kind_of, level_of
 from zhiwan.city.watch.models import Alarm, AlarmState, Warning, WarningState, WarningStep
@@ -25,7 +25,7 @@ from zhiwan.city.watch.warning_life import UNDER_WAY
 def propose_from_alarms(*, alarm_ids: Sequence[str], at: datetime | None = None) -> list[Warning]:
     """The proposals that these alarms' rules declare and that are not there yet. Safe to repeat."""
     actor = guard.require("warning.propose")
-    now = at or timezone.now()
+    now = at or clock.now()
     alarms = (
         Alarm.objects.filter(id__in=alarm_ids)
         .exclude(state__in=AlarmState.ended())

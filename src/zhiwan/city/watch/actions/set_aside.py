@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 from django.db import transaction
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people import audit, guard
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.models import Device
 from zhiwan.city.watch import hints
 from zhiwan.city.watch.models import SetAside
@@ -63,7 +63,7 @@ def fix_set_aside(
     The stream comes first: were the commit to fail after it, the reading is kept and the row is still open; sending it
     again is recognised as the same reading.
     """
-    now = at or timezone.now()
+    now = at or clock.now()
     row = _open_row(set_aside_id)
     actor = guard.require("set_aside.fix", town=row.town)
     sent: dict[str, Any] = {
@@ -83,7 +83,7 @@ def fix_set_aside(
 @transaction.atomic
 def drop_set_aside(*, set_aside_id: int, note: str, at: datetime | None = None) -> SetAside:
     """Settle a refused value without sending anything; the reason is kept."""
-    now = at or timezone.now()
+    now = at or clock.now()
     row = _open_row(set_aside_id)
     actor = guard.require("set_aside.drop", town=row.town)
     if not note.strip():

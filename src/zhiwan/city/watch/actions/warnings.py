@@ -6,12 +6,12 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import Actor
 from zhiwan.city.people.models import Post, Scope
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.actions import town_or_district
 from zhiwan.city.registry.models import Area
 from zhiwan.city.watch import hints
@@ -59,7 +59,7 @@ def draft_warning(
     at: datetime | None = None,
 ) -> Warning:
     """A person drafts a warning for an area (six digits: the whole district). Without words, the declared ones."""
-    now = at or timezone.now()
+    now = at or clock.now()
     declared = kind_of(kind)
     town = town_or_district(area)
     actor = guard.require("warning.draft", town=town, roles=[declared.signed_by])
@@ -94,7 +94,7 @@ def edit_warning(
     at: datetime | None = None,
 ) -> Warning:
     """Change what is not signed yet. It becomes a draft: what was reviewed was another text."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "edit")
     if level is not None and level != warning.level:
         chosen = level_of(warning.kind, level)
@@ -111,7 +111,7 @@ def edit_warning(
 @transaction.atomic
 def review_warning(*, warning_id: int, note: str = "", at: datetime | None = None) -> Warning:
     """Someone of the desk has read it and finds it right."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "review")
     warning.state, warning.reviewed_by, warning.reviewed_at = WarningState.REVIEWED, actor.post, now
     warning.save()
@@ -122,7 +122,7 @@ def review_warning(*, warning_id: int, note: str = "", at: datetime | None = Non
 @transaction.atomic
 def sign_warning(*, warning_id: int, at: datetime | None = None) -> Warning:
     """The authority signs: a person through a post of the role that the kind names. No process can."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "sign")
     warning.state, warning.signed_by, warning.signed_at = WarningState.SIGNED, actor.post, now
     warning.save()
@@ -133,7 +133,7 @@ def sign_warning(*, warning_id: int, at: datetime | None = None) -> Warning:
 @transaction.atomic
 def publish_warning(*, warning_id: int, at: datetime | None = None) -> Warning:
     """In force from now: posts of its area are asked for a receipt, plans follow, what it replaces ends."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "publish")
     warning.state, warning.published_at = WarningState.PUBLISHED, now
     warning.save()
@@ -152,7 +152,7 @@ def publish_warning(*, warning_id: int, at: datetime | None = None) -> Warning:
 @transaction.atomic
 def change_warning(*, warning_id: int, level: str, text: Text | None = None, at: datetime | None = None) -> Warning:
     """A draft at another level that replaces the published one once it is published itself."""
-    now = at or timezone.now()
+    now = at or clock.now()
     before, actor = _begin(warning_id, "change")
     chosen = level_of(before.kind, level)
     warning = Warning(
@@ -177,7 +177,7 @@ def change_warning(*, warning_id: int, level: str, text: Text | None = None, at:
 @transaction.atomic
 def lift_warning(*, warning_id: int, note: str = "", at: datetime | None = None) -> Warning:
     """End a warning that is in force (解除)."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "lift")
     warning.state, warning.ended_at = WarningState.LIFTED, now
     warning.save()
@@ -189,7 +189,7 @@ def lift_warning(*, warning_id: int, note: str = "", at: datetime | None = None)
 @transaction.atomic
 def reject_warning(*, warning_id: int, note: str, at: datetime | None = None) -> Warning:
     """It will not be issued; the reason is kept."""
-    now = at or timezone.now()
+    now = at or clock.now()
     warning, actor = _begin(warning_id, "reject")
     warning.state, warning.ended_at = WarningState.REJECTED, now
     warning.save()
@@ -200,7 +200,7 @@ def reject_warning(*, warning_id: int, note: str, at: datetime | None = None) ->
 @transaction.atomic
 def receive_warning(*, warning_id: int, at: datetime | None = None) -> WarningReceipt:
     """The acting post confirms that it has the warning (签收)."""
-    now = at or timezone.now()
+    now = at or clock.now()
     post_ids = WarningReceipt.objects.filter(warning_id=warning_id, received_at=None).values_list("post_id", flat=True)
     actor = guard.require("warning.receive", posts=list(post_ids))
     receipt = WarningReceipt.objects.filter(warning_id=warning_id, post=actor.post, received_at=None).first()

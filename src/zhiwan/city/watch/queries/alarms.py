@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import lake, packs, region
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.queries import EntityRow, entity_row
 from zhiwan.city.watch.models import Alarm, AlarmState
 from zhiwan.city.watch.queries.rules import RuleFacts, rule_facts
@@ -234,7 +234,7 @@ def alarm_chart(id: str) -> AlarmChart | None:
     if alarm is None:
         return None
     declared = property_of(alarm.entity.type, alarm.property)
-    end = min((alarm.cleared_at or timezone.now()) + CHART_AFTER, timezone.now() + timedelta(minutes=5))
+    end = min((alarm.cleared_at or clock.now()) + CHART_AFTER, clock.now() + timedelta(minutes=5))
     start = alarm.opened_at - CHART_BEFORE
     every = None if end - start <= timedelta(days=2) else (end - start) / CHART_POINTS
     rows = lake().history(alarm.entity_id, alarm.property, start, end, every, "mean", None)

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Q
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import lake, packs
+from zhiwan.city.registry import clock
 from zhiwan.city.registry.models import Area, Device, Entity
 from zhiwan.city.registry.queries import area_title
 from zhiwan.city.watch.models import Alarm, AlarmState, IndicatorNow, LatestValue, SetAside, Warning, WarningState
@@ -78,7 +78,7 @@ class IndicatorRow:
 
 def overview(at: datetime | None = None) -> Overview:
     """Five small counts; each is served by a partial index or a short table."""
-    now = at or timezone.now()
+    now = at or clock.now()
     open_alarms = Alarm.objects.exclude(state__in=AlarmState.ended())
     by_tone = dict(open_alarms.values_list("tone").annotate(n=Count("id")).order_by())
     values = LatestValue.objects.aggregate(
@@ -102,7 +102,7 @@ def overview(at: datetime | None = None) -> Overview:
 
 def latest_of(entity_id: str, at: datetime | None = None) -> list[LatestRow]:
     """All declared properties of an entity; those never reported have no value."""
-    now = at or timezone.now()
+    now = at or clock.now()
     entity = Entity.objects.filter(id=entity_id).first()
     kind = packs().types.get(entity.type) if entity else None
     if kind is None:
@@ -187,7 +187,7 @@ def map_state(types: list[str] | None = None) -> dict[str, Any]:
             ]
         )
     return {
-        "as_of": int(timezone.now().timestamp() * 1000),
+        "as_of": int(clock.now().timestamp() * 1000),
         "layers": [_layer_json(layer, bands) for layer, bands in layers],
         "columns": list(MAP_COLUMNS),
         "features": features,

@@ -1,0 +1,41 @@
+"""Spaces beside the live one: which there are, and the step into one.
+
+spaces() -> list[Space]          space_in_use(wished) -> str (live where the wished one is not there)
+current() -> Space | None        the story in which this context acts; None: live
+tell(space, **facts)             what its story page shows of it
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from zhiwan.city.people.acting import LIVE, current_space
+from zhiwan.city.registry.models import Space
+
+
+def spaces() -> list[Space]:
+    """All of them, by id."""
+    return list(Space.objects.order_by("id"))
+
+
+def space_in_use(wished: str | None) -> str:
+    """The wished space if there is one of that name, else live."""
+    if not wished or wished == LIVE or len(wished) > 16:
+        return LIVE
+    return wished if Space.objects.filter(id=wished).exists() else LIVE
+
+
+def current() -> Space | None:
+    """The space in which this context acts, if it is not the live one."""
+    space = current_space()
+    return None if space == LIVE else Space.objects.filter(id=space).first()
+
+
+@transaction.atomic
+def tell(space: str, **facts: Any) -> None:
+    """Keep what a story tells of itself. Only the process that plays it calls this."""
+    found = Space.objects.select_for_update().get(id=space)
+    found.told |= facts
+    found.save(update_fields=["told"])
