@@ -115,7 +115,10 @@ def main() -> None:
     measure("HTTP rows, three values", row, kind="rows")
     measure("every fifth message broken", faulty)
     measure("every reading seen before", single, again=True)
-    result.promise(f"75,000 points/s take at most half a core to decode and check (one core: {rate:,.0f} points/s)", rate >= 150_000)
+    result.promise(
+        f"75,000 points/s take at most half a core to decode and check (one core: {rate:,.0f} points/s)",
+        rate >= 150_000,
+    )
     result.write(options.results)
 
 

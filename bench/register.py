@@ -1,4 +1,4 @@
-"""Registers the fleet of a load test in a running Zhiwan, as an operator's import would, and writes the generator's file.
+"""Registers the fleet of a load test in a running Zhiwan, as an import would, and writes the generator's file.
 
     python -m bench.register DATA DEVICES PROBES FILE
 
@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from zhiwan.city.files import private_file
 from zhiwan.run.folder import DataFolder
 
 #: What each type sends, in the generator's words. Bounds lie inside the declared ranges.
@@ -59,10 +60,11 @@ def main() -> None:
         ]
         save_entities(drafts=drafts)
         secrets = create_devices(pairs=[(draft.id, draft.id) for draft in drafts], simulated=True)
-    with file.open("w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
-        for n, draft in enumerate(drafts):
-            words = PROBE if n < probes else SENDS[draft.type]
-            print(draft.id, secrets[draft.id], *words, file=out)
+    lines = [
+        " ".join([draft.id, secrets[draft.id], *(PROBE if n < probes else SENDS[draft.type])])
+        for n, draft in enumerate(drafts)
+    ]
+    private_file(file, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
