@@ -91,7 +91,7 @@ def test_time_is_that_of_the_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "time", ["20261324120000", "2026112412", "", "0000", "２０２６１１２４１２００００", "00000101000000"]
+    "time", ["20261324120000", "2026112412", "", "0000", "２０２６１１２４１２００００", "00010101000000"]
 )
 def test_a_time_that_is_none(time: str) -> None:
     content = read_content(f"DataTime={time};a34004-Rtd=9", SHANGHAI)

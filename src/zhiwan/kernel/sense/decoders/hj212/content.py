@@ -33,7 +33,7 @@ FLAGS = {
 IGNORED = {"Min", "Max", "ZsMin", "ZsMax", "Flag", "EFlag", "SampleTime", "ValidNum", "TotalNum"}
 #: Messages of one connection whose packets are awaited at the same time.
 MOST_MESSAGES = 16
-_TIME = re.compile(r"[0-9]{14}", re.ASCII)
+_TIME = re.compile(r"(19[7-9][0-9]|2[0-9]{3})[0-9]{10}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zhiwan.kernel.sense.decoders.hj212 import frame
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = Path(os.environ.get("ZHIWAN_MEASURED_DATA", ROOT.parent / "shared" / "data")) / "hj212" / "frames.txt"
 MN = "010000A8900016F000169DC0"
 #: The public frames: three damaged, four right.
