@@ -60,7 +60,16 @@ def up(
     """Start everything on this machine; Ctrl-C stops it."""
     from zhiwan.run.up import Options, run_up
 
-    run_up(Options(data=data.resolve(), port=port, mqtt_port=mqtt_port, demo=not no_demo, demo_speed=demo_speed))
+    run_up(
+        Options(
+            data=data.resolve(),
+            port=port,
+            mqtt_port=mqtt_port,
+            demo=not no_demo,
+            demo_speed=demo_speed,
+            hj212_port=hj212_port,
+        )
+    )
 
 
 @app.command()

@@ -64,6 +64,7 @@ class Options:
     mqtt_port: int
     demo: bool
     demo_speed: float
+    hj212_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -124,6 +125,7 @@ def _ports(options: Options) -> list[Wanted]:
     return [
         Wanted(options.port, "web and live", "--port", span=2),
         *([] if os.environ.get("ZHIWAN_NATS_URL") else [Wanted(options.mqtt_port, "MQTT", "--mqtt-port")]),
+        *([Wanted(options.hj212_port, "HJ 212", "--hj212-port")] if options.hj212_port else []),
     ]
 
 
@@ -142,6 +144,8 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
         run(name)
     run("web", "--port", str(options.port))
     run("live", "--port", str(options.port + 1))
+    if options.hj212_port:
+        run("hj212", "--port", str(options.hj212_port))
     if options.demo:
         run("simulator", "--speed", str(options.demo_speed))
     say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))

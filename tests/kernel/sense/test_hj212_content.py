@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hj212_frames import MN, air, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hj212_frames import MN, air, text
 from zhiwan.kernel.packs.load import load_packs
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.sense import DeviceInfo, Intake
