@@ -78,6 +78,18 @@ REASONS = {
     "TOO_LARGE": gettext_lazy("报文过大"),
     "BAD_TIME": gettext_lazy("时间无法识别"),
     "DERIVED_PROPERTY": gettext_lazy("计算值不可上报"),
+    "FRAME_CRC": gettext_lazy("校验码不符"),
+    "FRAME_LENGTH": gettext_lazy("数据段长度不符"),
+    "FRAME_NOISE": gettext_lazy("不属于任何报文的字节"),
+    "FRAME_FIELDS": gettext_lazy("报文字段无法识别"),
+    "FRAME_TIME": gettext_lazy("数据时间无法识别"),
+    "FRAME_PARTS": gettext_lazy("分包不全"),
+    "COMMAND_UNKNOWN": gettext_lazy("不接收的命令编号"),
+    "WRONG_PASSWORD": gettext_lazy("访问密码不符"),
+    "DEVICE_DISABLED": gettext_lazy("设备已停用"),
+    "DATA_FLAG": gettext_lazy("仪器标记非正常"),
+    "NOT_STORED": gettext_lazy("平台未能存储"),
+    "TOO_MANY_CONNECTIONS": gettext_lazy("连接数已满"),
     "taken": gettext_lazy("已接收"),
     "TAKEN": gettext_lazy("已接收"),
 }
@@ -100,6 +112,7 @@ DOORS = {
     "mqtt": gettext_lazy("MQTT 设备接入"),
     "http": gettext_lazy("HTTP 接口"),
     "import": gettext_lazy("文件导入"),
+    "hj212": gettext_lazy("HJ 212 接入（按报文计）"),
 }
 ROLLUPS = {
     "mean": gettext_lazy("平均"),
