@@ -98,6 +98,26 @@ def worker(space: Annotated[str, typer.Option(help="live, or the space of a stor
 
 
 @app.command()
+def story(
+    what: Annotated[str, typer.Argument(help="A story's name (typhoon), or drop, or list.")],
+    space: Annotated[str, typer.Argument(help="With drop: which one.")] = "",
+    speed: Annotated[float | None, typer.Option(min=1, max=3600, help="Its clock against ours.")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Story persons sign too; nobody is waited for.")] = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Play a day of the city in a space of its own (推演); drop it again."""
+    _django(data)
+    from zhiwan.run.story import commands
+
+    if what == "list":
+        commands.list_all(typer.echo)
+    elif what == "drop":
+        commands.drop(space, typer.echo)
+    else:
+        raise typer.Exit(commands.play(what, speed=speed, auto=auto, say=typer.echo))
+
+
+@app.command()
 def jobs() -> None:
     """Do what must happen after a commit (procrastinate)."""
     _django()

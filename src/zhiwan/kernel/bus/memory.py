@@ -70,6 +70,9 @@ class MemoryBus:
     def drop_reader(self, stream: str, name: str) -> None:
         self._more.pop((stream, name), None)
 
+    def waiting(self, stream: str, name: str = READER) -> int:
+        return (self._streams[stream] if name == READER else self._more[stream, name]).waiting()
+
     def close(self) -> None:
         self._streams.clear()
 

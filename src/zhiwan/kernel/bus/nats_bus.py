@@ -127,6 +127,10 @@ class NatsBus:
         )
         self._call(self._js.add_consumer(stream, wanted))
 
+    def waiting(self, stream: str, name: str = READER) -> int:
+        info = self._call(self._js.consumer_info(stream, name))
+        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+
     def drop_reader(self, stream: str, name: str) -> None:
         self._call(self._drop(stream, name))
 
@@ -283,8 +287,7 @@ class NatsReader:
         self._torn = False
 
     def waiting(self) -> int:
-        info = self._bus._call(self._bus._js.consumer_info(self.stream, self._spec.reader))
-        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+        return self._bus.waiting(self.stream, self._spec.reader)
 
 
 async def _note(problem: Exception) -> None:

@@ -73,6 +73,10 @@ class Bus(Protocol):
         """Forget a reader that was added, with what waits for it alone. None of that name: nothing happens."""
         ...
 
+    def waiting(self, stream: str, name: str = READER) -> int:
+        """How many messages a reader has not yet acknowledged, asked from outside: it is not disturbed."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...
