@@ -109,7 +109,7 @@ def fill_and_ask(folder: Path, devices: int, days: int, repeats: int, result: Re
     )
     end = START + timedelta(days=days)
     one = f"s{devices // 2:05d}"
-    hour, day = timedelta(hours=1), timedelta(days=1)
+    hour, whole_day = timedelta(hours=1), timedelta(days=1)
 
     def ask(case: str, question: Callable[[], pl.DataFrame], wanted: int, readings: int | None) -> float:
         began = time.perf_counter()
@@ -131,11 +131,11 @@ def fill_and_ask(folder: Path, devices: int, days: int, repeats: int, result: Re
     by_town = ask(
         "a week by town, hourly", lambda: lake.by_area("level", START, end, hour, areas), TOWNS * 24 * days, rows
     )
-    ask("a week by town, daily", lambda: lake.by_area("level", START, end, day, areas), TOWNS * days, rows)
+    ask("a week by town, daily", lambda: lake.by_area("level", START, end, whole_day, areas), TOWNS * days, rows)
     week = ask("one device's week, every reading", lambda: lake.history(one, "level", START, end), A_DAY * days, None)
     ask("one device's week, hourly", lambda: lake.history(one, "level", START, end, hour), 24 * days, A_DAY * days)
     # A bad cell: an area frame that names devices nobody has, and a span with nothing in it.
-    ask("a span without readings", lambda: lake.history(one, "level", end, end + day), 0, None)
+    ask("a span without readings", lambda: lake.history(one, "level", end, end + whole_day), 0, None)
     result.promise(f"a week by town < 300 ms (measured {by_town:.0f})", by_town < 300)
     result.promise(f"one device-week < 100 ms (measured {week:.0f})", week < 100)
 

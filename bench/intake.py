@@ -107,7 +107,7 @@ def main() -> None:
             points_taken=taken,
             refused_or_known=refused,
         )
-        return sent * points / took
+        return float(sent * points / took)
 
     rate = measure("JSON, three values", single)
     measure("JSON, ten readings of three values", array, points=30)

@@ -50,7 +50,7 @@ def quiet(watched: Watched, chance: np.ndarray, _: int) -> np.ndarray:
 def wild(watched: Watched, chance: np.ndarray, batch: int) -> np.ndarray:
     """Beyond every limit in one batch, below in the next."""
     span = watched.high - watched.low
-    return watched.high + span * 3 if batch % 2 else watched.low + 0 * chance
+    return np.full(len(chance), watched.high + span * 3 if batch % 2 else watched.low)
 
 
 def batch_of(
@@ -71,7 +71,7 @@ def batch_of(
                     "entity": [names[n % size] for n in turns],
                     "property": [watched.property] * share,
                     "observed_at": [at + timedelta(milliseconds=int(n // size)) for n in turns],
-                    "value": np.broadcast_to(values(watched, chance.random(share), number), share),
+                    "value": values(watched, chance.random(share), number),
                 }
             )
         )

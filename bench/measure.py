@@ -11,9 +11,10 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,14 +201,18 @@ def build_generator() -> Path:
 
 
 def arguments(words: str | None) -> argparse.ArgumentParser:
-    """The options every measurement has."""
+    """The options every measurement has. Being asked to end (SIGTERM) ends it with everything it started."""
+    end_on_signals()
     parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
     return parser
 
 
-@contextlib.contextmanager
-def timed() -> Iterator[Callable[[], float]]:
-    """`with timed() as took: …; took()` in seconds."""
-    began = time.perf_counter()
-    yield lambda: time.perf_counter() - began
+def end_on_signals() -> None:
+    """SIGTERM and SIGHUP end this process like Ctrl-C: what it started is stopped, its folders are removed."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)

@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 
 from bench.measure import CACHE, CHECKOUT, Used, usage
+from zhiwan.run.embedded import child as embedded
 from zhiwan.run.ports import is_free
 
 READY_WITHIN = 240.0
@@ -115,6 +116,8 @@ def running(*options: str, packs: Path | None = None, keep: Path | None = None) 
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Whatever ends us, the product stops too, in good order.
+        preexec_fn=embedded.become(embedded.ourselves(), signal.SIGINT),
     )
     try:
         _await_ready(process, data)

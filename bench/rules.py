@@ -47,8 +47,7 @@ class Watched:
     high: float
     others: tuple[str, ...]
 
-    @property
-    def name(self) -> str:
+    def reference(self) -> str:
         return f"{self.type}.{self.property}"
 
 
@@ -80,7 +79,7 @@ def _rule(n: int, watched: Watched, turn: int) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "id": f"r{n}",
         "title": {"zh": f"规则 {n}", "en": f"Rule {n}"},
-        "watch": watched.name,
+        "watch": watched.reference(),
         "when": f"value > {limit}",
         "clear": f"value < {limit}",
         "scale": "load",
