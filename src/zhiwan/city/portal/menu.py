@@ -43,6 +43,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("set_aside", gettext_lazy("待处理数据"), icon="inbox", counted="set_aside"),
             Entry("quality", gettext_lazy("数据质量"), icon="chart-dots"),
+            Entry("imports", gettext_lazy("导入历史"), icon="file-import"),
         ),
     ),
     (
@@ -50,6 +51,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("rules", gettext_lazy("规则"), icon="scale"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
+            Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
+            Entry("setup", gettext_lazy("首次配置"), icon="settings"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),
     ),

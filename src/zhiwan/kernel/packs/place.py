@@ -150,7 +150,7 @@ class PlaceDecl(Declared):
 
 
 _FILES = ("place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "zones.yml", "demo.yml")
-_SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "calendar.yml")
+_SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "calendar.yml", "mission.csv")
 
 
 def load_place(folder: Path) -> PlaceDecl:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -18,6 +18,7 @@ from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.portal import assets_built, queries
 from zhiwan.city.portal.numbers import unit_text
 from zhiwan.city.portal.templatetags.portal import called, said
+from zhiwan.city.portal.views import setup
 from zhiwan.city.portal.views.base import chosen, not_found, signed_in, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
@@ -35,6 +36,8 @@ def command_map(request: HttpRequest) -> HttpResponse:
     """The first page. `view=table` shows the same facts as a table; `area` or `entity` says where to look."""
     if request.GET.get("view") == "table":
         return _table(request)
+    if setup.wanted(request):
+        return redirect("portal:setup")
     where = registry.current_place()
     context = {"settings": _map_settings(request, where) if where else None, "table": False}
     return render(request, "portal/map.html", context | _side(where))
