@@ -6,9 +6,11 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startSound } from "./sound.js";
 
 startAges();
 startDialogs();
 startKeys();
 startMenus();
+startSound();
 startLive();
