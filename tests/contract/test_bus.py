@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from bus_contract import BusContract, drain
 
+from zhiwan.kernel.bus.lean_reader import Delivery
 from zhiwan.kernel.bus.memory import MemoryBus
 from zhiwan.kernel.bus.messages import INTAKE, MQTT
 from zhiwan.kernel.bus.nats_bus import NatsBus, NatsReader
@@ -56,8 +57,8 @@ class TestNatsBus(BusContract):
             bus.publish("intake.api", b"%d" % n)
         whole = NatsReader._fetch
 
-        async def lossy(self: NatsReader, most: int, wait: float) -> list[object]:
-            return [message for message in await whole(self, most, wait) if message.data != b"2"]
+        def lossy(self: NatsReader, most: int, wait: float) -> list[Delivery]:
+            return [delivery for delivery in whole(self, most, wait) if delivery[2] != b"2"]
 
         monkeypatch.setattr(NatsReader, "_fetch", lossy)
         before = drain(reader)

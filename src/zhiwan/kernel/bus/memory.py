@@ -70,8 +70,11 @@ class MemoryBus:
     def drop_reader(self, stream: str, name: str) -> None:
         self._more.pop((stream, name), None)
 
-    def waiting(self, stream: str, name: str = READER) -> int:
-        return (self._streams[stream] if name == READER else self._more[stream, name]).waiting()
+    def last_stored(self, stream: str) -> int:
+        return self._streams[stream].last
+
+    def has_read(self, stream: str, upto: int, name: str = READER) -> bool:
+        return (self._streams[stream] if name == READER else self._more[stream, name]).first > upto
 
     def close(self) -> None:
         self._streams.clear()
@@ -126,3 +129,13 @@ class MemoryStream:
 
     def waiting(self) -> int:
         return len(self._kept)
+
+    @property
+    def last(self) -> int:
+        """Number of the last message stored."""
+        return self._last
+
+    @property
+    def first(self) -> int:
+        """Number of the first message not acknowledged, or of the next one to come."""
+        return self._kept[0].seq if self._kept else self._last + 1

@@ -2,7 +2,8 @@
 
 Order is the promise that costs care here. The server delivers unacknowledged messages again *behind* newer ones, which
 a cursor would take for known; so the reader watches the consumer's own numbering, and after any gap, reconnect or
-restart it sets the consumer back to what was acknowledged (`CONSUMER.RESET`, nats-server ≥ 2.14).
+restart it sets the consumer back to what was acknowledged (`CONSUMER.RESET`, nats-server ≥ 2.14). Pulling itself is the
+hot way and has a line of its own: lean_reader.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from typing import Any, TypeVar
 
 import nats
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
@@ -36,6 +36,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
+from zhiwan.kernel.bus.lean_reader import Delivery, Line
 from zhiwan.kernel.bus.messages import (
     LIVE_CHANGES,
     READER,
@@ -66,13 +67,14 @@ class NatsBus:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"bus-{name}", daemon=True)
         self._thread.start()
-        login = json.loads(credentials.read_text()) if credentials else {}
+        self._name = name
+        self._login: dict[str, str] = json.loads(credentials.read_text()) if credentials else {}
         try:
             self._client: Client = self._call(
                 nats.connect(
                     url,
-                    user=login.get("user"),
-                    password=login.get("password"),
+                    user=self._login.get("user"),
+                    password=self._login.get("password"),
                     name=name,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.25,
@@ -114,6 +116,13 @@ class NatsBus:
         reader.rewind()
         return reader
 
+    def open_line(self) -> Line:
+        """A line of its own to the server we are connected to, for one reader's pulls (see lean_reader.py)."""
+        server = self._client.connected_url
+        if server is None or server.hostname is None:
+            raise BusUnavailable(problem="the connection is down")
+        return Line(server.hostname, server.port or 4222, self._login, self._name)
+
     def add_reader(self, stream: str, name: str, subjects: Sequence[str]) -> None:
         wanted = ConsumerConfig(
             durable_name=name,
@@ -127,9 +136,14 @@ class NatsBus:
         )
         self._call(self._js.add_consumer(stream, wanted))
 
-    def waiting(self, stream: str, name: str = READER) -> int:
+    def last_stored(self, stream: str) -> int:
+        return int(self._call(self._js.stream_info(stream)).state.last_seq)
+
+    def has_read(self, stream: str, upto: int, name: str = READER) -> bool:
         info = self._call(self._js.consumer_info(stream, name))
-        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+        floor = int(info.ack_floor.stream_seq or 0) if info.ack_floor else 0
+        # Messages that are none of its subjects move no floor: then nothing waits for it.
+        return floor >= upto or not ((info.num_pending or 0) + (info.num_ack_pending or 0))
 
     def drop_reader(self, stream: str, name: str) -> None:
         self._call(self._drop(stream, name))
@@ -206,9 +220,7 @@ class NatsReader:
         self._spec = spec
         self.stream = spec.name
         self.created: datetime = bus._call(bus._js.stream_info(spec.name)).created or EPOCH
-        self._arrived: list[Msg] = []
-        self._wake = asyncio.Event()
-        self._pulls = 0
+        self._line: Line | None = None
         self._delivered = 0  # the consumer's own number of the last message we were given
         self._seqs: list[int] = []  # pulled and not acknowledged, with the address to acknowledge at
         self._replies: list[str] = []
@@ -217,11 +229,10 @@ class NatsReader:
     def pull(self, most: int, wait: float) -> list[Message]:
         if self._torn:
             self.rewind()
-        raw = self._bus._call(self._fetch(most, wait), seconds=wait + ANSWER_SECONDS)
         found: list[Message] = []
-        for message in raw:
+        for subject, reply, payload in self._fetch(most, wait):
             # $JS.ACK.<stream>.<consumer>.<times>.<stream seq>.<consumer seq>.<ns>.<pending>, newer ones longer in front
-            words = message.reply.split(".")
+            words = reply.split(".")
             offset = 0 if len(words) == 9 else 2
             seq, own, stored = int(words[offset + 5]), int(words[offset + 6]), int(words[offset + 7])
             if own != self._delivered + 1:
@@ -231,39 +242,22 @@ class NatsReader:
                 break
             self._delivered = own
             self._seqs.append(seq)
-            self._replies.append(message.reply)
+            self._replies.append(reply)
             at = EPOCH + timedelta(microseconds=stored // 1000)
-            found.append(Message(self.stream, seq, message.subject, message.data, at))
+            found.append(Message(self.stream, seq, subject, payload, at))
         return found
 
-    async def _fetch(self, most: int, wait: float) -> list[Msg]:
-        client = self._bus._client
-        self._arrived = []
-        self._pulls += 1
-        inbox = client.new_inbox()
-        done = asyncio.Event()
-
-        async def take(message: Msg) -> None:
-            if message.headers and "Status" in message.headers and not message.reply:
-                done.set()  # 404/408/409: the server has nothing more for this pull
-                return
-            arrived.append(message)
-            if len(arrived) >= most:
-                done.set()
-
-        arrived = self._arrived
-        subscription = await client.subscribe(inbox, cb=take, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    def _fetch(self, most: int, wait: float) -> list[Delivery]:
+        if self._line is None:
+            self._line = self._bus.open_line()
         try:
-            request = json.dumps({"batch": most, "expires": int(wait * 1e9)}).encode()
-            await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{self._spec.reader}", request, reply=inbox)
-            try:
-                await asyncio.wait_for(done.wait(), wait + 1.0)
-            except TimeoutError:
-                # No word from the server, not even that nothing came: what it sent meanwhile may be lost.
-                self._torn = True
-        finally:
-            await subscription.unsubscribe()
-        return arrived
+            found, whole = self._line.fetch(self.stream, self._spec.reader, most, wait)
+        except BusUnavailable:
+            self._line, self._torn = None, True
+            raise
+        # No word from the server, not even that nothing came: what it sent meanwhile may be lost.
+        self._torn = not whole
+        return found
 
     def ack(self, upto: int) -> None:
         place = bisect_right(self._seqs, upto)
@@ -287,7 +281,8 @@ class NatsReader:
         self._torn = False
 
     def waiting(self) -> int:
-        return self._bus.waiting(self.stream, self._spec.reader)
+        info = self._bus._call(self._bus._js.consumer_info(self.stream, self._spec.reader))
+        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
 
 async def _note(problem: Exception) -> None:

@@ -73,8 +73,12 @@ class Bus(Protocol):
         """Forget a reader that was added, with what waits for it alone. None of that name: nothing happens."""
         ...
 
-    def waiting(self, stream: str, name: str = READER) -> int:
-        """How many messages a reader has not yet acknowledged, asked from outside: it is not disturbed."""
+    def last_stored(self, stream: str) -> int:
+        """The number of the last message a stream has stored."""
+        ...
+
+    def has_read(self, stream: str, upto: int, name: str = READER) -> bool:
+        """Whether a reader is done with all messages up to a number, asked from outside: it is not disturbed."""
         ...
 
     def close(self) -> None:
