@@ -1,8 +1,9 @@
 """The lean end of the hot way: one plain socket that speaks just enough of the NATS protocol to pull from a consumer.
 
 The general client costs 25 µs a message (a task, a queue and an object each), and the worker takes 25,000 messages a
-second. Here a batch is read as one run of bytes. Everything that is not hot (reset, acknowledge, publish) stays with the
-general client. What goes wrong here is never mended here: the line is dropped, and the reader sets the consumer back.
+second. Here a batch is read as one run of bytes. Everything that is not hot (reset, acknowledge, publish) stays with
+the general client. What goes wrong here is never mended here: the line is dropped, and the reader sets the consumer
+back.
 """
 
 from __future__ import annotations
