@@ -16,7 +16,7 @@ from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.registry.models import Device, Entity
 from zhiwan.city.registry.place import load_place
-from zhiwan.run import importing
+from zhiwan.city.watch import importing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLACE = Path(__file__).parent / "places" / "yunwan"
@@ -109,7 +109,7 @@ def test_unknown_stations_wait_until_they_are_registered(city: Path) -> None:
     first = bring(file, create=False)
     assert first.unknown == {"beijing-gucheng", "beijing-tiantan"}
     assert values("beijing-gucheng", "pm25") == []
-    importing.register(importing.find_source("beijing_hourly")[1], {"beijing-gucheng"})
+    importing.register(importing.find_source("beijing_hourly")[1], {"beijing-gucheng"}, "cli")
     second = bring(file, create=False)
     assert second.unknown == {"beijing-tiantan"}
     assert values("beijing-gucheng", "pm25") == [80.0]

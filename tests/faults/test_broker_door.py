@@ -148,6 +148,7 @@ def counted(urls: Urls, code: str) -> int:
     return int(row[0] or 0) if row else 0
 
 
+@pytest.mark.mission("A2")
 def test_what_a_known_device_has_acknowledged_is_stored(broker: Broker, connect: Callable[..., Device]) -> None:
     device = connect("d1")
     assert device.answer == "Success"

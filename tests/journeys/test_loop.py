@@ -45,6 +45,7 @@ def alarm(product: Product) -> dict[str, Any]:
     return opened
 
 
+@pytest.mark.mission("D8", "D17.3")
 def test_an_alarm_shows_why_and_is_judged_again_by_other_engines(visit: Visit, alarm: dict[str, Any]) -> None:
     page = visit("/alarms")
     page.locator(f'a[href="/alarms/{alarm["id"]}"]').first.click()
@@ -90,6 +91,7 @@ def test_water_that_falls_clears_the_alarm(product: Product, visit: Visit, alarm
     expect(page.locator(".page-head .state")).to_contain_text("已解除")
 
 
+@pytest.mark.mission("A5")
 def test_a_published_value_is_on_an_open_page_within_seconds(product: Product, visit: Visit) -> None:
     device = product.demo["device"]["id"]
     page = visit(f"/entities/{device}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from running import Product, Visit
@@ -28,6 +29,7 @@ def sign_in(product: Product, browser: Browser, name: str) -> Page:
     return page
 
 
+@pytest.mark.mission("D17.3", "D25")
 def test_a_warning_is_signed_by_a_person_and_its_tasks_are_received(
     product: Product, browser: Browser, visit: Visit
 ) -> None:

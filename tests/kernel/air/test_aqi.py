@@ -65,6 +65,7 @@ def one(pack, at: datetime, **values: float) -> dict[str, float | None]:
         ("o3", 1300, 500, 500),
     ],
 )
+@pytest.mark.mission("C6")
 def test_one_pollutant_by_both_editions(pack, pollutant: str, value: float, old: int, new: int) -> None:
     assert one(pack, OLD, **{pollutant: value})[f"iaqi_{pollutant}"] == old
     assert one(pack, NEW, **{pollutant: value})[f"iaqi_{pollutant}"] == new
@@ -134,6 +135,7 @@ def test_any_split_gives_the_same(pack) -> None:
     assert pl.concat(parts).equals(whole)
 
 
+@pytest.mark.mission("C6", "D17.6")
 def test_every_measured_hour_of_twelve_stations_agrees(pack) -> None:
     """420,768 hours, 2013–2017: the pack's columns against the plain computation, hour by hour."""
     files = sorted(MEASURED.glob("beijing_*.csv.gz"))

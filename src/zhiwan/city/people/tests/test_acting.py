@@ -48,6 +48,7 @@ def role() -> tuple[str, str]:
         return tuple(cursor.fetchone())
 
 
+@pytest.mark.mission("E3")
 def test_each_post_sees_the_rows_of_its_towns(posts: dict[str, Post]) -> None:
     found = {}
     for id, post in posts.items():

@@ -116,6 +116,7 @@ def test_a_warning_goes_its_way_and_only_its_authority_signs() -> None:
     assert "zhiwan.plans.follow_warnings" in [name for name, _ in jobs()]
 
 
+@pytest.mark.mission("D25")
 def test_no_machine_signs_a_warning() -> None:
     warning = proposed()
     as_post("desk", actions.review_warning, warning_id=warning.id, at=AT)
