@@ -45,7 +45,7 @@ def frame_of(fields: dict[str, object]) -> pl.DataFrame:
 def test_declared_fields_become_columns_of_their_kind() -> None:
     frame = frame_of({"limit": 3, "since": "2026-03-01", "public": True, "kind": "a"})
     assert frame.row(0, named=True) | {"id": "x"} == {
-        "id": "x", "name": "X", "town": TOWN, "area": TOWN, "lon": 1.0, "lat": 2.0,
+        "id": "x", "name": "X", "name_en": None, "town": TOWN, "area": TOWN, "lon": 1.0, "lat": 2.0,
         "limit": 3.0, "since": datetime(2026, 2, 28, 16, tzinfo=UTC), "public": True, "kind": "a",
     }  # fmt: skip
 
