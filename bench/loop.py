@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--readings", type=int, default=1, help="readings a message (more than one: batching devices)")
     parser.add_argument("--messages-per-packet", type=int, default=1)
     parser.add_argument("--rules", type=int, default=200)
+    parser.add_argument("--window", default="2s", help="of the rules with a window: ten readings at five a second")
     parser.add_argument("--devices", type=int, default=5000, help="registered devices")
     parser.add_argument("--probes", type=int, default=40, help="devices whose alarms are timed")
     parser.add_argument("--flip", type=int, default=0, help="messages between a probe's flips; 0: every two seconds")
@@ -179,11 +180,14 @@ def main() -> None:
         "what is sent; PostgreSQL, NATS and lake of its own on the same machine",
         load=f"{options.connections:,} MQTT connections, QoS 1, open loop, {options.seconds:g} s a rate, "
         f"{options.readings} reading(s) of three values a message, {options.messages_per_packet} message(s) a packet, "
-        f"{options.probes} probes, {options.pages} open stream(s), generator on the same machine",
+        f"windows of {options.window}, {options.probes} probes, {options.pages} open stream(s), generator on the same machine",
     )
     with tempfile.TemporaryDirectory(prefix="zw-bench-packs-") as folder:
         Path(folder).chmod(0o755)
-        rules = [*make_rules(options.rules - 1, watched()), probe("PumpStation.power", PROBE_ABOVE, PROBE_CLEAR)]
+        rules = [
+            *make_rules(options.rules - 1, watched(), options.window),
+            probe("PumpStation.power", PROBE_ABOVE, PROBE_CLEAR),
+        ]
         packs = write_pack(Path(folder), rules)
         with running("--no-demo", packs=packs, keep=options.data) as product:
             result.more["ready_seconds"] = product.ready_seconds

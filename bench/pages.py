@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, TimeoutError, sync_play
 
 from bench.listener import Page as Stream
 from bench.listener import signed_in
-from bench.measure import CHECKOUT, Result, Used, arguments, usage
+from bench.measure import CHECKOUT, Result, Used, arguments, percentile, usage
 from bench.product import Product, part_name, running
 
 ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -176,9 +176,15 @@ def main() -> None:
                     result.add(path_, **load(context, product.url + path_))
             context.close()
         browser.close()
-        best = sorted(firsts, key=lambda one: one["load_ms"])[len(firsts) // 2]
-        result.promise(f"command map, first load < 2 s (median {best['load_ms']:.0f} ms)", best["load_ms"] < 2000)
-        result.promise(f"command map < 1 MB transferred ({best['kilobytes']:.0f} KB)", best["kilobytes"] < 1000)
+        # Loaded is when both the document and the map are there; a page of an error is no page.
+        there = [
+            max(one["load_ms"], one["map_there_ms"]) for one in firsts if one["status"] == 200 and "map_there_ms" in one
+        ]
+        median = percentile(there, 0.5) if len(there) == len(firsts) else None
+        words = f"median {median:.0f} ms" if median is not None else "the map did not come"
+        result.promise(f"command map, first load < 2 s ({words})", median is not None and median < 2000)
+        most = max(one["kilobytes"] for one in firsts)
+        result.promise(f"command map < 1 MB transferred ({most:.0f} KB)", median is not None and most < 1000)
         pages_well = all(cell.get("status", 200) == 200 for cell in result.cells)
         result.promise("every page answers 200", pages_well)
         with contextlib.suppress(httpx.HTTPError):

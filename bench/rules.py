@@ -66,13 +66,12 @@ def watchable(types: Mapping[str, EntityType], only: Mapping[str, Sequence[str]]
     return found
 
 
-def make_rules(count: int, over: Sequence[Watched]) -> list[dict[str, Any]]:
-    """`count` rules, spread evenly over the properties."""
-    made = [_rule(n, over[n % len(over)], n // len(over)) for n in range(count)]
-    return made
+def make_rules(count: int, over: Sequence[Watched], window: str = "10min") -> list[dict[str, Any]]:
+    """`count` rules, spread evenly over the properties. `window`: should hold about ten readings of a thing."""
+    return [_rule(n, over[n % len(over)], n // len(over), window) for n in range(count)]
 
 
-def _rule(n: int, watched: Watched, turn: int) -> dict[str, Any]:
+def _rule(n: int, watched: Watched, turn: int, window: str) -> dict[str, Any]:
     # Limits differ, so that no engine can share one comparison among rules.
     span = watched.high - watched.low
     limit = round(watched.high + span * (0.2 + 0.001 * (n % 500)), 4)
@@ -93,7 +92,7 @@ def _rule(n: int, watched: Watched, turn: int) -> dict[str, Any]:
     elif kind == 5:
         rule["when"] = f"value - previous > {round(span * 3, 4)}"
     elif kind == 6:
-        rule["when"] = f"mean(value, '10min') > {limit}"
+        rule["when"] = f"mean(value, '{window}') > {limit}"
     elif kind == 7:
         rule["lasting"] = "10min"
     elif kind == 8:
