@@ -180,7 +180,8 @@ def main() -> None:
         "what is sent; PostgreSQL, NATS and lake of its own on the same machine",
         load=f"{options.connections:,} MQTT connections, QoS 1, open loop, {options.seconds:g} s a rate, "
         f"{options.readings} reading(s) of three values a message, {options.messages_per_packet} message(s) a packet, "
-        f"windows of {options.window}, {options.probes} probes, {options.pages} open stream(s), generator on the same machine",
+        f"windows of {options.window}, {options.probes} probes, {options.pages} open stream(s), generator on the same "
+        "machine",
     )
     with tempfile.TemporaryDirectory(prefix="zw-bench-packs-") as folder:
         Path(folder).chmod(0o755)
