@@ -77,5 +77,17 @@ def test_each_rollup(rollup, value, unit, wanted):
 def test_where_leaves_entities_out():
     values = latest(("a", "level", 1.0, 1), ("b", "level", 4.0, 1))
     found = computed(indicator(where="kind = 'tide'"), values)
-    assert set(found) == {"100000", "100000001", "100000001001"}
+    assert {area for area, row in found.items() if row["n"]} == {"100000", "100000001", "100000001001"}
     assert found["100000"]["value"] == 1.0
+    assert found["100000002"]["value"] is None
+
+
+def test_a_count_goes_back_to_nothing_when_the_last_one_leaves():
+    """A figure that is not told any more would stand for ever."""
+    counting = indicator(rollup="count", value="level", unit="1", where="level > 3")
+    wet = computed(counting, latest(("a", "level", 4.0, 1)))
+    assert (wet["100000"]["value"], wet["100000"]["n"]) == (1.0, 1)
+    dry = computed(counting, latest(("a", "level", 1.0, 1)))
+    assert (dry["100000"]["value"], dry["100000"]["at"]) == (0.0, NOW - timedelta(minutes=1))
+    silent = computed(counting, latest(("a", "level", 1.0, 61)))
+    assert (silent["100000"]["value"], silent["100000"]["at"]) == (None, None)

@@ -69,8 +69,10 @@ def _entities(one: CompiledIndicator, world: World, latest: pl.DataFrame, now: d
         ats.append(f"#{name}")
     value = to_polars(one.value).cast(pl.Float64)
     at = pl.max_horizontal(ats) if ats else pl.lit(now)
-    return frame.filter(to_polars(one.where)).select(
-        pl.col("#area").alias("area"), value.alias("value"), at.cast(UTC_US).alias("at")
+    # Entities that `where` leaves out stay as rows: an area in which none is left has the figure 0, not the last one.
+    meant = to_polars(one.where).fill_null(value=False)
+    return frame.select(
+        pl.col("#area").alias("area"), value.alias("value"), at.cast(UTC_US).alias("at"), meant.alias("meant")
     )
 
 
@@ -79,15 +81,17 @@ def _areas(one: CompiledIndicator, entities: pl.DataFrame) -> pl.DataFrame:
         entities.filter(pl.col("area").str.len_chars() >= length).with_columns(pl.col("area").str.slice(0, length))
         for length in AREA_LENGTHS
     ]
-    counted = pl.col("value").is_not_null()
+    meant, counted = pl.col("meant"), pl.col("meant") & pl.col("value").is_not_null()
+    newest = pl.col("at").max()
     rolled = (
         pl.concat(spread)
         .group_by("area")
         .agg(
-            _rollup(one.indicator).alias("value"),
+            # Where nothing is meant and nothing was heard either, nobody knows: no 0.
+            pl.when(meant.any() | newest.is_not_null()).then(_rollup(one.indicator, meant)).alias("value"),
             counted.sum().cast(pl.Int64).alias("n"),
-            (~counted).sum().cast(pl.Int64).alias("stale"),
-            pl.col("at").filter(counted).max(),
+            (meant & ~counted).sum().cast(pl.Int64).alias("stale"),
+            pl.coalesce(pl.col("at").filter(counted).max(), pl.when(~meant.any()).then(newest)).alias("at"),
         )
         .sort("area")
     )
@@ -97,8 +101,8 @@ def _areas(one: CompiledIndicator, entities: pl.DataFrame) -> pl.DataFrame:
     ).select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCHEMA.items())  # fmt: skip
 
 
-def _rollup(indicator: Indicator) -> pl.Expr:
-    value = pl.col("value")
+def _rollup(indicator: Indicator, meant: pl.Expr) -> pl.Expr:
+    value = pl.col("value").filter(meant)
     known = value.filter(value.is_not_null())
     match indicator.rollup:
         case "mean":

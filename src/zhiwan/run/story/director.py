@@ -28,7 +28,7 @@ PATIENCE = 45.0  # seconds for what a step expects
 LOOK_EVERY = 0.4
 MOST_TOLD = 12  # of one step on the page; the rest is counted
 #: While a step waits the clock runs this fast: minutes that a rule or a person must wait pass, hours do not.
-WAITING_SPEED = 60.0
+WAITING_SPEED = 120.0
 PERSON_SPEED = 1.0
 
 
@@ -52,6 +52,7 @@ class Director:
         self._clock: SpaceClock = self.made.clock
         self._reported = self.story.start - self.story.every
         self._looked = 0.0
+        self._number = 0
         self._steps: list[dict[str, Any]] = [
             {
                 "at": self.story.moment(step.at).isoformat(),
@@ -69,6 +70,7 @@ class Director:
         """From the first step to the last."""
         self._tell()
         for number, step in enumerate(self.story.steps):
+            self._number = number  # what happens on the way belongs to the step it leads to
             self._run_to(self.story.moment(step.at))
             self._begin(number, step)
             self._finish(number, step)
@@ -96,7 +98,6 @@ class Director:
     # -- a step -----------------------------------------------------------------------------------------------------
 
     def _begin(self, number: int, step: StoryStep) -> None:
-        self._number = number
         self._steps[number]["state"] = "now"
         self._tell()
         self.say(f"── {step.at}  {step.title.zh} / {step.title.en}")
@@ -183,7 +184,7 @@ class Director:
         fresh = self.witness.look()
         if not fresh:
             return
-        step = self._steps[getattr(self, "_number", 0)]
+        step = self._steps[self._number]
         for one in fresh:
             self.say(f"   {one['text']['zh']}")
         room = max(0, MOST_TOLD - len(step["happened"]))

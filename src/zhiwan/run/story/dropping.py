@@ -66,9 +66,10 @@ def tables_with_space() -> set[str]:
 
 
 def _await_live_worker() -> None:
-    """Until the live worker has nothing left to read, at most CATCH_UP seconds (it may not run at all)."""
-    time.sleep(0.5)
-    end = time.monotonic() + CATCH_UP
+    """Until the live worker has read all that is stored by now, at most CATCH_UP seconds (it may not run at all)."""
     bus = the_bus()
-    while time.monotonic() < end and any(bus.waiting(stream.name) for stream in STREAMS):
-        time.sleep(0.2)
+    end = time.monotonic() + CATCH_UP
+    for stream in STREAMS:
+        last = bus.last_stored(stream.name)
+        while not bus.has_read(stream.name, last) and time.monotonic() < end:
+            time.sleep(0.1)

@@ -84,7 +84,7 @@ def make_space(story: Story, *, now: datetime, space: str = "") -> Made:
 
 
 def _some(type: str, count: int) -> list[Entity]:
-    found = list(Entity.objects.filter(type=type, active=True).order_by("id")[:count])
+    found = list(Entity.objects.filter(type=type, active=True).order_by("-simulated", "id")[:count])
     if not found:
         raise NothingToCopy(type=type)
     return found

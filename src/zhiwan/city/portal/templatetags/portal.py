@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from zhiwan.city.people.acting import LIVE, current_space
 from zhiwan.city.portal import assets_built, numbers, words
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.queries import area_title, role_title
@@ -86,6 +87,12 @@ def age(at: datetime | None, limit: float = 0, live: str = "") -> SafeString:
         return format_html('<span class="age">{}</span>', _("无数据"))
     now = clock.now()
     stale = " is-stale" if limit and (now - at).total_seconds() > limit else ""
+    if current_space() != LIVE:
+        # A story's clock is not the browser's: what the server counted stands until the page is drawn again.
+        words = describe_age(max(now - at, timedelta(0)))
+        return format_html(
+            '<time class="age{}" datetime="{}" title="{}">{}</time>', stale, at.isoformat(), moment_text(at), words
+        )
     return format_html(
         '<time class="age{}" datetime="{}" title="{}" data-age data-age-limit="{}"{}>{}</time>',
         stale,
