@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from django.urls import reverse
 
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import AuditRecord, Organisation, Post, SignInLink, User
+from zhiwan.city.registry.lists import KINDS
 from zhiwan.city.registry.models import Area, Device, Entity, Place
 from zhiwan.city.watch.tests.surge import DISTRICT, EAST
 
@@ -227,3 +229,15 @@ def test_the_place_gets_its_name_and_extent(enter: Enter) -> None:
     with acting_system("web"):
         place = Place.objects.get()
     assert (place.name_zh, place.bounds, place.lon) == ("新湾", [120, 29, 121, 30], 120.5)
+
+
+def test_english_pages_of_the_guide_hold_no_chinese(enter: Enter) -> None:
+    chief = enter("chief", "en")
+    url, page = send(chief, "areas", "code,name\n1,a\n")
+    pages = {url: page}
+    for kind in KINDS:
+        pages[kind] = chief.get(reverse("portal:setup_list", args=[kind])).content.decode()
+    for path in ("/setup", "/import", "/mission"):
+        pages[path] = chief.get(path).content.decode()
+    for path, text in pages.items():
+        assert not re.findall("[\u4e00-\u9fff]+", text.replace("中文", "")), path
