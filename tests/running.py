@@ -40,9 +40,9 @@ class Product:
     said: list[str] = field(default_factory=list)
     demo: dict[str, Any] = field(default_factory=dict)
 
-    def new_link(self) -> str:
+    def new_link(self, *options: str) -> str:
         """A fresh one-time sign-in link, printed by the product's own command."""
-        command = [sys.executable, "-m", "zhiwan.run.cli", "link", "--data", str(self.data)]
+        command = [sys.executable, "-m", "zhiwan.run.cli", "link", "--data", str(self.data), *options]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def browserless(self) -> httpx.Client:
@@ -83,7 +83,9 @@ def free_ports() -> tuple[int, int]:
     return web, next(port for port in range(web + 2, 29999) if is_free(port))
 
 
-def start_product(data: Path, *options: str, ports: tuple[int, int] | None = None) -> Product:
+def start_product(
+    data: Path, *options: str, ports: tuple[int, int] | None = None, url: str = "http://127.0.0.1"
+) -> Product:
     """Starts `zhiwan up` and returns when it says it is ready."""
     port, mqtt_port = ports or free_ports()
     command = [sys.executable, "-m", "zhiwan.run.cli", "up", "--data", str(data)]
@@ -100,7 +102,7 @@ def start_product(data: Path, *options: str, ports: tuple[int, int] | None = Non
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    product = Product(f"http://127.0.0.1:{port}", mqtt_port, data, process, lines)
+    product = Product(f"{url}:{port}", mqtt_port, data, process, lines)
     deadline = time.monotonic() + READY_WITHIN
     while not any(line.startswith("Sign in once") for line in product.said):
         try:

@@ -5,6 +5,8 @@ ZHIWAN_OWNER_DATABASE_URL  owner of the tables; only `migrate` needs it (alias "
 ZHIWAN_SECRET_KEY_FILE     file with the signing key
 ZHIWAN_DATA, ZHIWAN_PLACE, ZHIWAN_PACKS, ZHIWAN_NATS_URL, ZHIWAN_NATS_CREDENTIALS_FILE, ZHIWAN_LIVE_URL
 ZHIWAN_HOSTS               host names served besides loopback, separated by commas
+ZHIWAN_CA_FILE             certificate of our own authority (--lan): offered at /ca.crt, trusted among our parts
+ZHIWAN_LAN_ADDRESS         the address --lan serves on: a request from it comes from this machine
 ZHIWAN_TILES               more origins that map tiles may come from (the place's own base map is allowed anyway)
 """
 
@@ -25,6 +27,8 @@ ZHIWAN_PACKS = [CHECKOUT / "packs", *(Path(p) for p in os.environ.get("ZHIWAN_PA
 ZHIWAN_NATS_URL = os.environ.get("ZHIWAN_NATS_URL", "")
 ZHIWAN_NATS_CREDENTIALS_FILE = os.environ.get("ZHIWAN_NATS_CREDENTIALS_FILE", "")
 ZHIWAN_LIVE_URL = os.environ.get("ZHIWAN_LIVE_URL", "")
+ZHIWAN_CA_FILE = os.environ.get("ZHIWAN_CA_FILE", "")
+ZHIWAN_LAN_ADDRESS = os.environ.get("ZHIWAN_LAN_ADDRESS", "")
 ZHIWAN_TILES = [*os.environ.get("ZHIWAN_TILES", "").split(), *place_tiles(ZHIWAN_PLACE)]
 
 # Without a key file (type checks, makemigrations) the key lives as long as the process: sessions never outlive it.
@@ -124,7 +128,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "zhiwan_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
-# Behind a proxy with TLS set ZHIWAN_HTTPS=1; bin/up serves plain HTTP on loopback only.
+# Behind a proxy with TLS set ZHIWAN_HTTPS=1; bin/up serves plain HTTP on loopback only, and HTTPS with --lan.
 _https = os.environ.get("ZHIWAN_HTTPS") == "1"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in filter(None, os.environ.get("ZHIWAN_HOSTS", "").split(","))]

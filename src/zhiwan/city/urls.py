@@ -2,12 +2,14 @@
 
 from django.urls import include, path
 
+from zhiwan.city.api.certificate import ca_certificate
 from zhiwan.city.api.health import healthz
 from zhiwan.city.api.metrics import metrics
 from zhiwan.city.api.routes import api
 
 urlpatterns = [
     path("api/v1/", api.urls),
+    path("ca.crt", ca_certificate, name="ca_certificate"),
     path("healthz", healthz),
     path("metrics", metrics),
     path("", include("zhiwan.city.portal.urls")),

@@ -31,6 +31,7 @@ Port = Annotated[int, typer.Option(min=1, max=65535)]
 #: For commands beside a running Zhiwan: where it keeps its data. Its processes get everything by their environment.
 Data = Annotated[Path, typer.Option("--data", help="Data folder of the running Zhiwan.")]
 DEFAULT_DATA = Path(".data")
+TlsFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file, for HTTPS.")]
 
 
 def _django(data: Path | None = None) -> None:
@@ -53,11 +54,17 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="HJ 212 door for pollution monitors; off when absent.")
     ] = None,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Without simulated devices.")] = False,
+    lan: Annotated[bool, typer.Option("--lan", help="HTTPS for phones and desks of this network.")] = False,
+    lan_address: Annotated[str, typer.Option(help="With --lan: which address of this machine.")] = "",
+    lan_mqtt: Annotated[
+        bool, typer.Option("--lan-mqtt", help="With --lan: devices of this network too; MQTT is not encrypted.")
+    ] = False,
     demo_speed: Annotated[
         float, typer.Option(min=0.1, max=3600, help="Simulated devices report N times as often.")
     ] = 1.0,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from zhiwan.run.lan import address_in_lan
     from zhiwan.run.up import Options, run_up
 
     run_up(
@@ -68,24 +75,28 @@ def up(
             demo=not no_demo,
             demo_speed=demo_speed,
             hj212_port=hj212_port,
+            lan=address_in_lan(lan_address) if lan else None,
+            lan_mqtt=lan and lan_mqtt,
         )
     )
 
 
 @app.command()
-def web(host: str = "127.0.0.1", port: Port = 8000, workers: int = 2) -> None:
+def web(
+    host: str = "127.0.0.1", port: Port = 8000, workers: int = 2, cert: TlsFile = None, key: TlsFile = None
+) -> None:
     """Serve pages and the API (Django under WSGI)."""
     from zhiwan.run.serve import serve
 
-    serve("web", host=host, port=port, workers=workers)
+    serve("web", host=host, port=port, workers=workers, tls=(cert, key) if cert and key else None)
 
 
 @app.command()
-def live(host: str = "127.0.0.1", port: Port = 8001) -> None:
+def live(host: str = "127.0.0.1", port: Port = 8001, cert: TlsFile = None, key: TlsFile = None) -> None:
     """Serve the live stream of changes to open pages (SSE)."""
     from zhiwan.run.serve import serve
 
-    serve("live", host=host, port=port)
+    serve("live", host=host, port=port, tls=(cert, key) if cert and key else None)
 
 
 @app.command()
@@ -218,13 +229,15 @@ def import_(
 
 @app.command()
 def link(
-    user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "", data: Data = DEFAULT_DATA
+    user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "",
+    phone: Annotated[bool, typer.Option("--phone", help="Works from other machines too, for 10 minutes.")] = False,
+    data: Data = DEFAULT_DATA,
 ) -> None:
     """Print a new one-time sign-in link."""
     _django(data)
     from zhiwan.run.prepare import sign_in_link
 
-    typer.echo(sign_in_link(user))
+    typer.echo(sign_in_link(user, phone=phone))
 
 
 @app.command()

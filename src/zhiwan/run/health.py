@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 
 from rich.console import Console
 from rich.table import Table
 
 _PATIENCE = 3.0  # seconds
-_direct = build_opener(ProxyHandler({}))  # loopback: never through a proxy of the environment
+
+
+@functools.cache
+def _direct(ca: str | None) -> OpenerDirector:
+    """Our own parts: never through a proxy of the environment. `ca`: the authority that --lan made."""
+    return build_opener(ProxyHandler({}), HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,10 @@ class Health:
         return newest is not None and datetime.fromisoformat(newest) >= began
 
 
-def ask(url: str) -> Health:
+def ask(url: str, *, ca: Path | str | None = None) -> Health:
     """What /healthz says; a part that is not well still counts as an answer (HTTP 503 with the same body)."""
     try:
-        with _direct.open(f"{url}/healthz", timeout=_PATIENCE) as answer:
+        with _direct(str(ca) if ca else None).open(f"{url}/healthz", timeout=_PATIENCE) as answer:
             body = answer.read()
     except HTTPError as answer:
         body = answer.read()

@@ -41,6 +41,7 @@ class Prepared:
     """What `up` tells the person."""
 
     link: str
+    phone_link: str  # empty without --lan
 
 
 def data_folder() -> DataFolder:
@@ -61,7 +62,8 @@ def prepare(*, demo: bool) -> Prepared:
     accounts = make_accounts()
     device = load_demo() if demo else None
     write_demo_file(accounts=accounts, device=device)
-    return Prepared(link=sign_in_link())
+    phone_link = sign_in_link(phone=True) if os.environ.get("ZHIWAN_LAN_ADDRESS") else ""
+    return Prepared(link=sign_in_link(), phone_link=phone_link)
 
 
 def forget_signs_of_life() -> None:
@@ -151,8 +153,8 @@ def _new_token() -> str:
         return create_token(title="demo.json", post=post)
 
 
-def sign_in_link(name: str = "") -> str:
-    """A new one-time link for an account, by default the first one that the place declares."""
+def sign_in_link(name: str = "", *, phone: bool = False) -> str:
+    """A new one-time link for an account, by default the first declared; `phone`: from other machines too."""
     declared = [account.name for account in place().demo.accounts]
     wanted = name or (declared[0] if declared else "")
     user = User.objects.filter(username=wanted, is_active=True).first()
@@ -160,7 +162,7 @@ def sign_in_link(name: str = "") -> str:
         known = User.objects.order_by("username").values_list("username", flat=True)
         raise NoSuchAccount(name=wanted, known=", ".join(known) or "none")
     with acting_system("cli"):
-        return f"{_url()}/in/{create_link(user=user)}"
+        return f"{_url()}/in/{create_link(user=user, minutes=10 if phone else 15, anywhere=phone)}"
 
 
 def _url() -> str:

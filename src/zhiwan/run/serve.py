@@ -1,12 +1,14 @@
 """The two HTTP processes: `web` (Django under WSGI) and `live` (the SSE stream under ASGI), both served by granian.
 
-They listen on loopback; a reverse proxy with TLS stands in front of anything public (docs/start.md).
+They listen on loopback, or on the LAN address with TLS (`up --lan`, certificates.py); a reverse proxy with TLS stands
+in front of anything public (docs/start.md).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 from granian import Granian
@@ -34,8 +36,15 @@ def make_asgi() -> Any:
     return app
 
 
-def serve(kind: Literal["web", "live"], *, host: str, port: int, workers: int = 1) -> None:
-    """Serves until SIGTERM or SIGINT."""
+def serve(
+    kind: Literal["web", "live"],
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
+    tls: tuple[Path, Path] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT; `tls` = certificate and key (PEM, PKCS 8)."""
     web = kind == "web"
     Granian(
         "zhiwan.run.serve:make_wsgi" if web else "zhiwan.run.serve:make_asgi",
@@ -50,4 +59,6 @@ def serve(kind: Literal["web", "live"], *, host: str, port: int, workers: int = 
         workers_kill_timeout=5,
         websockets=False,
         log_access=False,
+        ssl_cert=tls[0] if tls else None,
+        ssl_key=tls[1] if tls else None,
     ).serve()

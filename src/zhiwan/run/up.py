@@ -18,15 +18,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from zhiwan.kernel.facts.errors import InputRefused, PartUnavailable
+from zhiwan.run.certificates import Certificates, certificates_for
 from zhiwan.run.embedded import child as embedded
 from zhiwan.run.embedded.nats import EmbeddedNats
 from zhiwan.run.embedded.postgres import EmbeddedPostgres
 from zhiwan.run.folder import DataFolder
 from zhiwan.run.health import Health, ask
+from zhiwan.run.lan import lan_settings, phone_words
 from zhiwan.run.ports import Wanted, require_free
 from zhiwan.run.supervisor import Child, Supervisor
 
@@ -65,14 +68,24 @@ class Options:
     demo: bool
     demo_speed: float
     hj212_port: int | None = None
+    lan: IPv4Address | None = None  # serve HTTPS on this address instead of HTTP on loopback
+    lan_mqtt: bool = False
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._origin}:{self.port}"
 
     @property
     def live_url(self) -> str:
-        return f"http://127.0.0.1:{self.port + 1}"
+        return f"{self._origin}:{self.port + 1}"
+
+    @property
+    def mqtt_host(self) -> str:
+        return "0.0.0.0" if self.lan_mqtt else "127.0.0.1"  # noqa: S104 - asked for with --lan-mqtt
+
+    @property
+    def _origin(self) -> str:
+        return f"https://{self.lan}" if self.lan else "http://127.0.0.1"
 
 
 @dataclass
@@ -130,7 +143,8 @@ def _ports(options: Options) -> list[Wanted]:
 
 
 def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
-    environment = {**os.environ, **_addresses(options, folder)}
+    tls = certificates_for(options.lan, folder.path / "secrets", datetime.now(UTC)) if options.lan else None
+    environment = {**os.environ, **_addresses(options, folder), **(lan_settings(tls) if tls else {})}
     owner = _start_servers(options, folder, supervisor, environment, say)
     folder.write_environment(environment)
     step = _Steps(folder, say)
@@ -142,15 +156,16 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
 
     for name in ("door", "worker", "jobs"):
         run(name)
-    run("web", "--port", str(options.port))
-    run("live", "--port", str(options.port + 1))
+    listen = ["--host", str(options.lan), "--cert", str(tls.certificate), "--key", str(tls.key)] if tls else []
+    run("web", "--port", str(options.port), *listen)
+    run("live", "--port", str(options.port + 1), *listen)
     if options.hj212_port:
         run("hj212", "--port", str(options.hj212_port))
     if options.demo:
         run("simulator", "--speed", str(options.demo_speed))
     say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))
     _await_ready(options, folder, supervisor, say)
-    _announce(options, folder, json.loads(prepared.splitlines()[-1]))
+    _announce(options, folder, json.loads(prepared.splitlines()[-1]), tls)
 
 
 def _addresses(options: Options, folder: DataFolder) -> dict[str, str]:
@@ -192,7 +207,7 @@ def _start_servers(
         owner, environment["ZHIWAN_DATABASE_URL"] = postgres.started.owner, postgres.started.login
         say("PostgreSQL answers")
     if "ZHIWAN_NATS_URL" not in os.environ:
-        nats = EmbeddedPart("NATS", EmbeddedNats(folder.path, options.mqtt_port))
+        nats = EmbeddedPart("NATS", EmbeddedNats(folder.path, options.mqtt_port, mqtt_host=options.mqtt_host))
         supervisor.run(nats)
         environment["ZHIWAN_NATS_URL"] = nats.started.url
         environment["ZHIWAN_NATS_CREDENTIALS_FILE"] = str(nats.started.credentials_file)
@@ -242,7 +257,7 @@ def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, s
     told: tuple[str, ...] = ()
     while True:
         supervisor.look()
-        health = ask(options.url)
+        health = ask(options.url, ca=folder.path / "secrets" / "ca.crt" if options.lan else None)
         waiting = _waiting_for(health, began if options.demo else None)
         if not waiting:
             return
@@ -261,7 +276,9 @@ def _waiting_for(health: Health, readings_since: datetime | None) -> tuple[str, 
     return tuple(waiting)
 
 
-def _announce(options: Options, folder: DataFolder, prepared: dict[str, str]) -> None:
+def _announce(options: Options, folder: DataFolder, prepared: dict[str, str], tls: Certificates | None) -> None:
+    if tls:
+        print(phone_words(options.url, prepared["phone_link"], tls), flush=True)  # noqa: T201 - this too
     print(f"\nZhiwan is ready: {options.url}", flush=True)  # noqa: T201 - this line is the product
     print(f"Sign in once with this link: {prepared['link']}", flush=True)  # noqa: T201
     print(f"Accounts and one device's secret: {folder.demo_file}   Ctrl-C stops everything.", flush=True)  # noqa: T201

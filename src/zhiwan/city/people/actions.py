@@ -17,6 +17,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.utils import timezone
@@ -57,16 +58,23 @@ def create_user(
 
 
 @transaction.atomic
-def create_link(*, user: User, minutes: int = 15, at: datetime | None = None) -> str:
-    """A token that signs `user` in once. Links of the same account made before stop to work."""
+def create_link(*, user: User, minutes: int = 15, anywhere: bool = False, at: datetime | None = None) -> str:
+    """A token that signs `user` in once, from this machine unless `anywhere` (a phone on the LAN).
+
+    Links of the same account and sort made before stop to work.
+    """
     guard.require("people.manage")
     now = at or timezone.now()
     token = secrets.token_urlsafe(24)
-    SignInLink.objects.filter(user=user, used_at=None).update(expires_at=now)
+    SignInLink.objects.filter(user=user, used_at=None, anywhere=anywhere).update(expires_at=now)
     SignInLink.objects.create(
-        token_hash=digest(token), user=user, created_at=now, expires_at=now + timedelta(minutes=minutes)
+        token_hash=digest(token),
+        user=user,
+        created_at=now,
+        expires_at=now + timedelta(minutes=minutes),
+        anywhere=anywhere,
     )
-    audit.record("people.create_link", f"user:{user.username}", at=now)
+    audit.record("people.create_link", f"user:{user.username}", at=now, after={"anywhere": anywhere})
     return token
 
 
@@ -77,22 +85,20 @@ def use_link(*, token: str, address: str, at: datetime | None = None) -> User:
     Needs no post: it runs before anyone is signed in.
     """
     now = at or timezone.now()
-    if not is_loopback(address):
-        raise LinkRefused()
     # The lock looks at the row again after waiting: of two requests at the same moment only one gets it.
     good = SignInLink.objects.filter(token_hash=digest(token), used_at=None, expires_at__gt=now)
     link = good.select_for_update().first()
-    if link is None or not link.user.is_active:
+    if link is None or not link.user.is_active or not (link.anywhere or is_this_machine(address)):
         raise LinkRefused()
     link.used_at = now
     link.save(update_fields=["used_at"])
     return link.user
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address is of this machine."""
+def is_this_machine(address: str) -> bool:
+    """Whether a peer's address is of this machine: loopback, or the LAN address that --lan serves on."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(address).is_loopback or address == settings.ZHIWAN_LAN_ADDRESS
     except ValueError:
         return False
 

@@ -73,6 +73,8 @@ class SignInLink(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    #: For a phone on the LAN; every other link works from this machine only.
+    anywhere = models.BooleanField(default=False)
 
 
 class ApiToken(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
@@ -57,6 +58,27 @@ def test_a_link_ends_after_its_minutes_and_with_the_next_one(user: User) -> None
         User.objects.filter(id=user.id).update(is_active=False)
     with pytest.raises(actions.LinkRefused):
         actions.use_link(token=new, address="::1")
+
+
+def test_a_phone_link_works_from_elsewhere_for_ten_minutes_and_spares_the_desk_link(user: User) -> None:
+    desk = link(user)
+    with acting_system("cli"):
+        late = actions.create_link(user=user, minutes=10, anywhere=True, at=timezone.now() - timedelta(minutes=11))
+        with pytest.raises(actions.LinkRefused):
+            actions.use_link(token=late, address="192.168.1.50")
+        phone = actions.create_link(user=user, minutes=10, anywhere=True)
+    assert actions.use_link(token=phone, address="192.168.1.50") == user
+    for spent_or_local in (phone, desk):
+        with pytest.raises(actions.LinkRefused):
+            actions.use_link(token=spent_or_local, address="192.168.1.50")
+    assert actions.use_link(token=desk, address="127.0.0.1") == user
+
+
+def test_the_address_lan_serves_on_is_this_machine(user: User, settings: Any) -> None:
+    settings.ZHIWAN_LAN_ADDRESS = "192.168.1.20"
+    with pytest.raises(actions.LinkRefused):
+        actions.use_link(token=link(user), address="192.168.1.21")
+    assert actions.use_link(token=link(user), address="192.168.1.20") == user
 
 
 def test_of_two_at_the_same_moment_one_gets_in(user: User) -> None:
