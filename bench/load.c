@@ -491,8 +491,8 @@ int main(int count, char **words) {
     printf(" \"intended_rate\": %.1f, \"intended\": %llu, \"sent\": %llu, \"acked\": %llu, \"not_sent\": %llu,\n", rate,
            (unsigned long long)intended_count, (unsigned long long)sent_count, (unsigned long long)acked_count,
            (unsigned long long)not_sent);
-    printf(" \"unanswered\": %d, \"bytes\": %llu, \"began_ms\": %.0f, \"sending_seconds\": %.2f, \"seconds\": %.2f,\n",
-           outstanding_lost, (unsigned long long)bytes_sent, origin_wall * 1000, sending_took, took);
+    printf(" \"unanswered\": %d, \"bytes\": %llu, \"began_ms\": %llu, \"sending_seconds\": %.2f, \"seconds\": %.2f,\n",
+           outstanding_lost, (unsigned long long)bytes_sent, (unsigned long long)(origin_wall * 1000), sending_took, took);
     printf(" \"stopped_by_signal\": %s, \"cpu_seconds\": %.2f,\n \"milliseconds\": {", stopping ? "true" : "false", cpu);
     print_histogram("puback", &answers), printf(",\n  ");
     print_histogram("lateness", &lateness), printf(",\n  ");
