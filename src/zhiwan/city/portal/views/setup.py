@@ -26,7 +26,7 @@ from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import said
 from zhiwan.city.portal.views.base import View, Visit, _defused, csv_download, not_found, signed_in
 from zhiwan.city.registry.lists import KINDS, Kind
-from zhiwan.city.registry.lists.accounts import LINK_MINUTES
+from zhiwan.city.registry.lists.accounts import LINK_MINUTES, links_travel
 from zhiwan.city.registry.lists.bodies import roles
 from zhiwan.city.registry.models import Area, Device, Place
 from zhiwan.kernel.facts.errors import CityError
@@ -259,7 +259,7 @@ def new_link(request: HttpRequest) -> HttpResponse:
     user = User.objects.filter(username=request.POST.get("account", ""), is_active=True).first()
     if user is None:
         return not_found(request, _("账号"))
-    link = _absolute(request, "/in/" + create_link(user=user, minutes=LINK_MINUTES))
+    link = _absolute(request, "/in/" + create_link(user=user, minutes=LINK_MINUTES, anywhere=links_travel()))
     return render(request, "portal/setup_link.html", {"link": link, "account": user})
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from django.conf import settings
+
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.models import Post, User
 from zhiwan.city.registry.lists.kind import Kind, Taken
@@ -73,6 +75,11 @@ def _read(sheet: Sheet) -> Callable[[Cells], object]:
     return read
 
 
+def links_travel() -> bool:
+    """Whether a link may be opened on another machine: only where the pages go through HTTPS."""
+    return bool(settings.SESSION_COOKIE_SECURE)
+
+
 def _take(drafts: Sequence[object], at: datetime) -> Taken:
     found = Post.objects.in_bulk()
     rows: list[tuple[str, ...]] = []
@@ -84,7 +91,8 @@ def _take(drafts: Sequence[object], at: datetime) -> Taken:
             language=draft.language,
             posts=[found[id] for id in draft.posts],
         )
-        rows.append((draft.name, draft.display_name, "/in/" + create_link(user=user, minutes=LINK_MINUTES, at=at)))
+        link = create_link(user=user, minutes=LINK_MINUTES, anywhere=links_travel(), at=at)
+        rows.append((draft.name, draft.display_name, f"/in/{link}"))
     return Taken(len(drafts), ("account", "name", "link"), rows)
 
 
