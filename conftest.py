@@ -24,6 +24,17 @@ from zhiwan.run.embedded.postgres import Urls
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
+def pytest_configure() -> None:
+    """Static files come from their sources: what a `bin/up` of this checkout collected may be older than they are."""
+    from django.conf import settings
+
+    settings.WHITENOISE_USE_FINDERS = True
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
 def pytest_unconfigure() -> None:
     SERVERS.stop()
 
