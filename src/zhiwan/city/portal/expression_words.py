@@ -53,7 +53,8 @@ def in_words(text: str | None, watch: str, pack: str) -> str:
         else:
             words.append(titles.get(token) or _SIGNS.get(token, token))
     sentence = " ".join(word for word in words if word)
-    return re.sub(r"\s+；\s*", "；", re.sub(r"\s+;", ";", sentence.strip(" ；;"))).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
+    sentence = re.sub(r"\s+；\s*", "；", re.sub(r"\s+;", ";", sentence.strip(" ；;")))
+    return sentence.replace("( ", "(").replace(" )", ")").replace(" ,", ",")
 
 
 def _functions(text: str, titles: dict[str, str]) -> str:

@@ -213,9 +213,7 @@ def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = N
     guard.require("registry.change")
     if Device.objects.filter(id=device_id).update(enabled=enabled) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
-    audit.record(
-        "registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled}
-    )
+    audit.record("registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled})
 
 
 def count_refusal(*, code: str, device: str, at: datetime | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The space of a request: chosen in the session for pages, named with each call of the API; and every answer says it."""
+"""The space of a request: chosen in the session for pages, named with each call of the API; every answer says it."""
 
 from __future__ import annotations
 
