@@ -78,7 +78,8 @@ def read(path: Path) -> Iterator[Row]:
     """The hours in which at least one station measured."""
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as handle:
         for line in csv.DictReader(handle):
-            at = datetime(*(int(line[name]) for name in ("year", "month", "day", "hour")), tzinfo=ZONE)
+            year, month, day, hour = (int(line[name]) for name in ("year", "month", "day", "hour"))
+            at = datetime(year, month, day, hour, tzinfo=ZONE)
             weather = {name: float(line[column]) for column, name in WEATHER.items() if line[column] not in ("NA", "")}
             values = {
                 device: {"pm25": float(line[column])} | weather
