@@ -165,6 +165,7 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
         run("simulator", "--speed", str(options.demo_speed))
     say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))
     _await_ready(options, folder, supervisor, say)
+    say("ready")
     _announce(options, folder, json.loads(prepared.splitlines()[-1]), tls)
 
 
