@@ -191,7 +191,8 @@ def _save_state(cursor: Any, owner: str, rows: Iterable[StateRow]) -> None:
     saved = [(kind, key, body) for (kind, key), body in kept.items() if body is not None]
     gone = [pair for pair, body in kept.items() if body is None]
     if saved:
-        cursor.execute(_STATE, [list(column) for column in zip(*saved, strict=True)])
+        columns = zip((pl.String(), pl.String(), pl.Binary()), zip(*saved, strict=True), strict=True)
+        cursor.execute(_STATE, [pg_array(pl.Series(values, dtype=dtype)) for dtype, values in columns])
     if gone:
         cursor.execute(_FORGET, [list(column) for column in zip(*gone, strict=True)])
 

@@ -23,6 +23,7 @@ MOMENT = datetime(2026, 3, 1, 16, 0, 0, 123456, tzinfo=UTC)
         ([1, -7, None], pl.Int32(), "int"),
         ([MOMENT, None], pl.Datetime("us", "UTC"), "timestamptz"),
         ([MOMENT], pl.Datetime("us", "Asia/Shanghai"), "timestamptz"),
+        ([b"", b'\x00\xff\\"{,}', b"abc", None], pl.Binary(), "bytea"),
         ([], pl.String(), "text"),
     ],
 )
@@ -31,4 +32,8 @@ def test_what_goes_in_comes_back(values: list[Any], dtype: pl.DataType, kind: st
     column = column.cast(dtype)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM unnest(%s::{kind}[])", [pg_array(column)])
-        assert [value for (value,) in cursor.fetchall()] == values
+        assert [_plain(value) for (value,) in cursor.fetchall()] == values
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
