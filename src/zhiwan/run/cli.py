@@ -188,11 +188,11 @@ def migrate() -> None:
 
 @app.command(hidden=True)
 def prepare(demo: bool = True) -> None:
-    """Static files, place, accounts, demonstration and a sign-in link: what `up` needs before its processes start."""
+    """Schema, static files, place, accounts, demonstration, a sign-in link: what `up` needs before its processes."""
     _django()
     from zhiwan.run.prepare import prepare as run_prepare
 
-    typer.echo(json.dumps(asdict(run_prepare(demo=demo))))
+    typer.echo(json.dumps(asdict(run_prepare(demo=demo, tell=typer.echo))))
 
 
 @place_app.command("load")

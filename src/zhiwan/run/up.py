@@ -1,6 +1,6 @@
 """`zhiwan up`: one machine, everything, in order, until Ctrl-C.
 
-PostgreSQL and NATS (embedded, unless URLs of others are given) → migrate → place and demonstration → door → worker →
+PostgreSQL and NATS (embedded, unless URLs of others are given) → schema, place, demonstration → door → worker →
 jobs, web, live → simulator → ready. Each process gets its addresses by environment variables and nothing else, so the
 same processes run elsewhere without this file. What keeps them alive: supervisor.py.
 """
@@ -147,9 +147,8 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
     environment = {**os.environ, **_addresses(options, folder), **(lan_settings(tls) if tls else {})}
     owner = _start_servers(options, folder, supervisor, environment, say)
     folder.write_environment(environment)
-    step = _Steps(folder, say)
-    step.run("migrate", ["migrate"], {**environment, "ZHIWAN_OWNER_DATABASE_URL": owner})
-    prepared = step.run("place and demonstration", ["prepare", *([] if options.demo else ["--no-demo"])], environment)
+    wanted = ["prepare", *([] if options.demo else ["--no-demo"])]
+    prepared = _run_step(wanted, {**environment, "ZHIWAN_OWNER_DATABASE_URL": owner}, folder, say)
 
     def run(name: str, *arguments: str) -> None:
         supervisor.run(Child(name, [name, *arguments], environment, folder.log(name)))
@@ -166,7 +165,7 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
     say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))
     _await_ready(options, folder, supervisor, say)
     say("ready")
-    _announce(options, folder, json.loads(prepared.splitlines()[-1]), tls)
+    _announce(options, folder, json.loads(prepared), tls)
 
 
 def _addresses(options: Options, folder: DataFolder) -> dict[str, str]:
@@ -218,37 +217,37 @@ def _start_servers(
     return str(owner)
 
 
-@dataclass
-class _Steps:
-    """Subcommands that run to their end before the next thing starts."""
+def _run_step(arguments: list[str], environment: dict[str, str], folder: DataFolder, say: Callable[[str], None]) -> str:
+    """Runs `zhiwan <arguments>` to its end and gives the last line it prints; the lines before are its progress.
 
-    folder: DataFolder
-    say: Callable[[str], None]
-
-    def run(self, title: str, arguments: list[str], environment: dict[str, str]) -> str:
-        """Runs `zhiwan <arguments>`; its standard output. Standard error goes to the log prepare.log."""
-        log = self.folder.log("prepare")
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "zhiwan.run.cli", *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-                preexec_fn=embedded.become(embedded.ourselves(), signal.SIGKILL),
-            )
-        try:
-            output, _ = process.communicate()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        if process.returncode != 0:
-            raise StepFailed(step=arguments[0], exit_code=process.returncode, words=embedded.last_words(log), log=log)
-        self.say(f"{title}: done")
-        return output
+    What it says on standard error goes to the log prepare.log.
+    """
+    log = folder.log("prepare")
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zhiwan.run.cli", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            preexec_fn=embedded.become(embedded.ourselves(), signal.SIGKILL),
+        )
+    last = ""
+    try:
+        for line in process.stdout or ():
+            if last:
+                say(last)
+            last = line.rstrip()
+        process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        raise StepFailed(step=arguments[0], exit_code=process.returncode, words=embedded.last_words(log), log=log)
+    return last
 
 
 def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
