@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import re
 import signal
 import subprocess
@@ -78,9 +79,11 @@ class Product:
 
 
 def free_ports() -> tuple[int, int]:
-    """A web port whose neighbour is free too, and an MQTT port."""
-    web = next(port for port in range(21000, 29000, 10) if is_free(port) and is_free(port + 1))
-    return web, next(port for port in range(web + 2, 29999) if is_free(port))
+    """A web port whose neighbour is free too, and an MQTT port; drawn, so that test runs side by side rarely meet."""
+    while True:
+        web = random.randrange(20000, 30000, 10)
+        if all(is_free(port) for port in (web, web + 1, web + 2)):
+            return web, web + 2
 
 
 def start_product(
