@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,12 +145,9 @@ def test_kill_9_of_up_leaves_nothing_running(tmp_path: Path) -> None:
     assert is_free(int(running.url.rsplit(":", 1)[1]))
     assert is_free(running.mqtt_port)
     # What was killed starts again, warm, from the same folder.
-    began = time.monotonic()
     again = start_product(tmp_path / "data", "--no-demo")
-    took = time.monotonic() - began
     started = descendants(pid_of(again))
     assert again.process is not None
     again.process.send_signal(signal.SIGINT)
     assert again.process.wait(40) == 0
     assert not alive(started), "Ctrl-C stops all that was started"
-    assert took < 15

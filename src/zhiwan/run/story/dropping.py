@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from pathlib import Path
 
 from django.apps import apps
 from django.db import connection, transaction
@@ -27,6 +28,8 @@ ORDER = (
 )  # fmt: skip
 #: The live worker must have read what the story's devices sent before it forgets whose they were.
 CATCH_UP = 20.0
+#: A worker or page of the space may be in the middle of a write when its rows go.
+LAST_WRITES = 3.0
 
 
 def drop_space(space: str) -> dict[str, int]:
@@ -49,11 +52,22 @@ def drop_space(space: str) -> dict[str, int]:
         with acting_system("cli"):
             gone["registry_space"] = Space.objects.filter(id=space).delete()[0]
             Heartbeat.objects.filter(process=f"worker:{space}").delete()
-    folder = lake_folder(space)
-    if folder.exists():
-        gone["lake files"] = sum(1 for one in folder.rglob("*") if one.is_file())
-        shutil.rmtree(folder)
+    if files := _remove_lake(lake_folder(space)):
+        gone["lake files"] = files
     return gone
+
+
+def _remove_lake(folder: Path) -> int:
+    """Remove the space's lake; how many files it held. Again while a process that is just ending makes it anew."""
+    files = 0
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < LAST_WRITES:
+        if folder.exists():
+            files += sum(1 for one in folder.rglob("*") if one.is_file())
+            shutil.rmtree(folder, ignore_errors=True)
+            quiet_since = time.monotonic()
+        time.sleep(0.2)
+    return files
 
 
 def tables_with_space() -> set[str]:
