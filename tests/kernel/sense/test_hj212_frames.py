@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hj212_frames import PUBLIC, PUBLIC_INTACT, damaged, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hj212_frames import PUBLIC, PUBLIC_INTACT, damaged, text
 from zhiwan.kernel.sense.decoders.hj212 import Damaged, Frame, FrameReader, crc16, frame
 
 A, B = text("DataTime=20261124120000;a34004-Rtd=9"), text("DataTime=20261124120500;a34004-Rtd=12")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -28,6 +28,8 @@ from zhiwan.kernel.facts.errors import CityError
 
 _STATES = ("open", "latched", "cleared", "withdrawn")
 _MOST_CSV = 500
+#: The lake follows the alarm by a second or two (ADR 4): so long the page asks again by itself.
+_LAKE_FOLLOWS = timedelta(minutes=2)
 
 
 @require_GET
@@ -102,6 +104,7 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "parameters": [(one, value_words(one.value, one.unit)) for one in found.parameters],
         "chart": _chart(chart, row) if chart else None,
         "chart_empty": chart is not None and not chart.points,
+        "chart_coming": clock.now() - found.steps[-1].recorded_at < _LAKE_FOLLOWS if found.steps else False,
         "case": _case_of(row.id),
         "lasting": found.evidence.get("lasting"),
         "may_acknowledge": row.acknowledged_at is None,
