@@ -83,20 +83,27 @@ def window_columns(series: Series, leaves: Iterable[n.Leaf], rows: Rows) -> dict
     windows = {leaf for leaf in leaves if isinstance(leaf, n.Window)}
     if not windows or not len(rows.slots):
         return {leaf.key: pl.Series([], dtype=pl.Float64()) for leaf in windows}
-    mine = pl.DataFrame({"slot": rows.slots, "at": rows.at, "value": rows.values, "row": np.arange(len(rows.slots))})
-    known = series.arrivals(np.unique(rows.slots)).with_columns(row=pl.lit(-1, dtype=pl.Int64()))
-    frame = pl.concat([known, mine]).unique(["slot", "at"], keep="last", maintain_order=True).sort("slot", "at")
-    slots, at, values = frame["slot"].to_numpy(), frame["at"].to_numpy(), frame["value"].to_numpy()
-    asked = np.flatnonzero(frame["row"].to_numpy() >= 0)
-    place = frame["row"].to_numpy()[asked]
+    # Only what a window of this batch can reach is looked at: the cost is that of the windows, not of the memory.
+    reach = max(leaf.seconds for leaf in windows) * 1_000_000
+    known = series.arrivals(np.unique(rows.slots), after=int(rows.at.min()) - reach)
+    slots = np.concatenate([known["slot"].to_numpy(), rows.slots])
+    at = np.concatenate([known["at"].to_numpy(), rows.at])
+    values = np.concatenate([known["value"].to_numpy(), rows.values])
+    row = np.concatenate([np.full(known.height, -1), np.arange(len(rows.slots))])
+    order = np.lexsort((at, slots))  # stable: of two arrivals for one instant the later one is last, and holds
+    holds = np.append((np.diff(slots[order]) != 0) | (np.diff(at[order]) != 0), True)
+    slots, at, values, row = (column[order[holds]] for column in (slots, at, values, row))
+    asked = np.flatnonzero(row >= 0)
+    place = row[asked]
     # One sortable key of slot and time: all windows of a span start where one search says.
     base = at - at.min()
     width = int(base.max()) + 40 * 86_400_000_000
-    key = np.unique(slots, return_inverse=True)[1] * width + base
+    dense = np.cumsum(np.append(0, np.diff(slots) != 0))
+    key = dense * width + base
+    first = np.searchsorted(slots, slots[asked], side="left")
     found = {}
     for leaf in windows:
         starts = np.searchsorted(key, key[asked] - leaf.seconds * 1_000_000, side="right")
-        first = np.searchsorted(slots, slots[asked], side="left")
         result = np.empty(len(rows.slots))
         result[place] = _over(leaf.function, values, np.maximum(starts, first), asked + 1)
         found[leaf.key] = number_column(result)

@@ -129,13 +129,19 @@ class Series:
         newest = pl.Series(frame["at"].to_numpy() == self.head_at[frame["slot"].to_numpy()])
         return frame.filter((rank <= CAP) | newest)
 
-    def arrivals(self, slots: Slots) -> pl.DataFrame:
-        """What is remembered of these entities, in the order of arrival: slot, at, value."""
-        if not self.chunks or len(slots) == 0:
+    def arrivals(self, slots: Slots, after: int = NEVER) -> pl.DataFrame:
+        """What is remembered of these entities later than `after`, in the order of arrival: slot, at, value."""
+        chunks = [chunk for chunk in self.chunks if chunk.newest > after]
+        if not chunks or len(slots) == 0:
             return pl.DataFrame(schema={"slot": pl.Int64(), "at": pl.Int64(), "value": pl.Float64()})
         wanted = np.zeros(len(self.head_at), dtype=bool)
         wanted[slots] = True
-        parts = [chunk.frame.filter(pl.Series(wanted[chunk.frame["slot"].to_numpy()])) for chunk in self.chunks]
+        parts = []
+        for chunk in chunks:
+            mask = wanted[chunk.frame["slot"].to_numpy()]
+            if after > NEVER:
+                mask &= chunk.frame["at"].to_numpy() > after
+            parts.append(chunk.frame.filter(pl.Series(mask)))
         return self._remembered(pl.concat(parts))
 
     def by_slot(self, slots: Slots) -> dict[int, list[tuple[int, float]]]:

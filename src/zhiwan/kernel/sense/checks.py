@@ -66,6 +66,17 @@ def check(points: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> tupl
     return rows.select(_observation_columns()), dropped
 
 
+def remember_again(observations: pl.DataFrame, memory: IntakeMemory) -> None:
+    """After a restart: brings memory, saved before these observations were accepted, to where it was after them."""
+    if observations.is_empty():
+        return
+    slots = memory.slots(observations)
+    rows = observations.select(pl.col("observed_at").dt.epoch("us").alias("at"), "value").with_columns(
+        pl.Series("slot", slots, dtype=pl.Int64), pl.Series("newest", memory.newest[slots], dtype=pl.Int64)
+    )
+    _with_runs(rows, memory)
+
+
 def _without_duplicates(rows: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> pl.DataFrame:
     old = rows["at"] <= rows["newest"]
     twice = rows.select(_IDENTITY).is_duplicated()
