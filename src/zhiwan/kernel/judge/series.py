@@ -164,11 +164,13 @@ class Series:
             chunk.frame["at"].to_numpy().astype("<i8").tobytes(),
             chunk.frame["value"].to_numpy().astype("<f8").tobytes(),
         )
-        return zlib.compress(msgspec.msgpack.encode(body), 1)
+        packed = msgspec.msgpack.encode(body)
+        # A small chunk is merged into a larger one within seconds: packing it would be paid for nothing.
+        return zlib.compress(packed, 1) if chunk.level else packed
 
     def decode(self, number: int, body: bytes, slot_of: dict[str, int]) -> None:
         """Takes a stored chunk back. Chunks must come in the order of their numbers."""
-        stored = msgspec.msgpack.decode(zlib.decompress(body), type=_Body)
+        stored = _stored(body)
         slots = np.array([slot_of[id] for id in stored.ids], dtype=np.int64)[np.frombuffer(stored.slots, "<u4")]
         at = np.frombuffer(stored.at, "<i8").astype(np.int64)
         values = np.frombuffer(stored.values, "<f8").astype(np.float64)
@@ -188,4 +190,10 @@ class Series:
 
 def stored_ids(body: bytes) -> list[str]:
     """The entities a stored chunk speaks of."""
-    return msgspec.msgpack.decode(zlib.decompress(body), type=_Body).ids
+    return _stored(body).ids
+
+
+def _stored(body: bytes) -> _Body:
+    # The first byte of msgpack's map of five is 0x85, that of zlib 0x78.
+    packed = zlib.decompress(body) if body[:1] == b"\x78" else body
+    return msgspec.msgpack.decode(packed, type=_Body)
