@@ -28,20 +28,9 @@ from bench.listener import Page, signed_in
 from bench.measure import Result, Used, arguments, build_generator, per_million, percentile
 from bench.product import Product, await_worker, register, running
 from bench.register import PROBE_ABOVE, PROBE_CLEAR, SENDS
-from bench.rules import Watched, make_rules, probe, write_pack
+from bench.rules import make_rules, probe, watched_of, write_pack
 
 LONGEST_LOGIN = 300.0
-
-
-def watched() -> list[Watched]:
-    """What the fleet sends, with the bounds it is sent within (the probe's included): nothing but the probe fires."""
-    found = []
-    for type_, words in SENDS.items():
-        names = [word.split(":")[0] for word in words if ":" in word and "=" not in word]
-        for name, low, high in (word.split(":") for word in words if "=" not in word):
-            highest = PROBE_ABOVE * 1.2 if name == "power" else float(high)
-            found.append(Watched(type_, name, float(low), highest, tuple(one for one in names if one != name)))
-    return found
 
 
 class Memory:
@@ -186,7 +175,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="zw-bench-packs-") as folder:
         Path(folder).chmod(0o755)
         rules = [
-            *make_rules(options.rules - 1, watched(), options.window),
+            *make_rules(options.rules - 1, watched_of(SENDS, PROBE_ABOVE), options.window),
             probe("PumpStation.power", PROBE_ABOVE, PROBE_CLEAR),
         ]
         packs = write_pack(Path(folder), rules)

@@ -30,13 +30,8 @@ def properties() -> dict[str, list[str]]:
     return {type_: [word.partition(":")[0] for word in words if ":" in word] for type_, words in SENDS.items()}
 
 
-def main() -> None:
-    data, devices, probes, file = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    DataFolder(data).adopt_environment()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
-    import django
-
-    django.setup()
+def register_fleet(devices: int, probes: int) -> list[str]:
+    """Registers `devices` devices in this process's city; the generator's line of each."""
     from zhiwan.city.people.acting import acting_system
     from zhiwan.city.registry.actions import EntityDraft, create_devices, save_entities
     from zhiwan.city.registry.models import Area
@@ -60,11 +55,20 @@ def main() -> None:
         ]
         save_entities(drafts=drafts)
         secrets = create_devices(pairs=[(draft.id, draft.id) for draft in drafts], simulated=True)
-    lines = [
+    return [
         " ".join([draft.id, secrets[draft.id], *(PROBE if n < probes else SENDS[draft.type])])
         for n, draft in enumerate(drafts)
     ]
-    private_file(file, "\n".join(lines) + "\n")
+
+
+def main() -> None:
+    data, devices, probes, file = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    DataFolder(data).adopt_environment()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
+    import django
+
+    django.setup()
+    private_file(file, "\n".join(register_fleet(devices, probes)) + "\n")
 
 
 if __name__ == "__main__":

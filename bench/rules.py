@@ -66,6 +66,17 @@ def watchable(types: Mapping[str, EntityType], only: Mapping[str, Sequence[str]]
     return found
 
 
+def watched_of(sends: Mapping[str, Sequence[str]], highest_power: float) -> list[Watched]:
+    """What a fleet sends (bench/register.py), with the bounds it is sent within, the probes' included: only they fire."""
+    found = []
+    for type_, words in sends.items():
+        names = [word.split(":")[0] for word in words if ":" in word and "=" not in word]
+        for name, low, high in (word.split(":") for word in words if "=" not in word):
+            highest = highest_power * 1.2 if name == "power" else float(high)
+            found.append(Watched(type_, name, float(low), highest, tuple(one for one in names if one != name)))
+    return found
+
+
 def make_rules(count: int, over: Sequence[Watched], window: str = "10min") -> list[dict[str, Any]]:
     """`count` rules, spread evenly over the properties. `window`: should hold about ten readings of a thing."""
     return [_rule(n, over[n % len(over)], n // len(over), window) for n in range(count)]

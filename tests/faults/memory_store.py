@@ -21,6 +21,7 @@ class MemoryStore:
     intake: dict[tuple[str, str], bytes] = field(default_factory=dict)
     events: list[AlarmEvent] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    latest: dict[tuple[str, str], tuple[Any, ...]] = field(default_factory=dict)  # observed_at, recorded_at, value
 
     def load(self) -> Remembered:
         parcels = [unpack(key, body) for (kind, key), body in self.judge.items() if kind == KIND]
@@ -42,9 +43,18 @@ class MemoryStore:
                     kept.pop((row.kind, row.key), None)
                 else:
                     kept[row.kind, row.key] = row.body
+        self._take_latest(work)
         self.events += work.events
         self.set_aside += work.set_aside
         return None
+
+    def _take_latest(self, work: Work) -> None:
+        if work.latest is None:
+            return
+        for row in work.latest.select("entity", "property", "observed_at", "recorded_at", "seq", "value").rows():
+            key, told = row[:2], row[2:]
+            if told[:3] >= self.latest.get(key, told)[:3]:
+                self.latest[key] = told
 
     def releases(self) -> Sequence[str]:
         return ()

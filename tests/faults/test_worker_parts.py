@@ -76,7 +76,7 @@ def kept(lake: MemoryLake) -> list[float]:
 
 
 def test_a_parcel_survives_packing() -> None:
-    parcel = Parcel("INTAKE@2026", 7, rows(7, 1.5))
+    parcel = Parcel(1, "INTAKE@2026", 7, rows(7, 1.5))
     again = unpack(parcel.key, parcel.packed())
     assert (again.app, again.seq) == ("INTAKE@2026", 7)
     assert again.frame.equals(parcel.frame)
@@ -84,7 +84,7 @@ def test_a_parcel_survives_packing() -> None:
 
 def test_a_parcel_delivered_again_with_a_newer_one_is_kept_once() -> None:
     lake = MemoryLake()
-    first, second = Parcel("S@1", 1, rows(1, 1.0)), Parcel("S@1", 2, rows(2, 2.0))
+    first, second = Parcel(1, "S@1", 1, rows(1, 1.0)), Parcel(2, "S@1", 2, rows(2, 2.0))
     follower = LakeFollower(lake)
     follower.add(first)
     follower.flush()
@@ -103,7 +103,7 @@ def test_a_lake_that_is_away_keeps_parcels_waiting() -> None:
             raise OSError("no such store")
 
     follower = LakeFollower(Away())
-    follower.add(Parcel("S@1", 1, rows(1, 1.0)))
+    follower.add(Parcel(1, "S@1", 1, rows(1, 1.0)))
     with pytest.raises(OSError, match="no such store"):
         follower.flush()
     assert follower.waiting_rows == 1

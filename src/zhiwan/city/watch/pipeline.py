@@ -44,8 +44,10 @@ _LATEST = """
 -- upsert_latest: the newest reading by observed_at wins; of equal ones the later recorded (a correction)
 INSERT INTO watch_latestvalue AS l (entity_id, property, observed_at, value, quality, source, recorded_at, town)
 SELECT n.entity, n.property, n.observed_at, n.value, n.quality, n.source, n.recorded_at, e.town
-FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::float8[], %s::int[], %s::text[], %s::timestamptz[])
-     AS n(entity, property, observed_at, value, quality, source, recorded_at)
+FROM (SELECT entity, property, timestamptz 'epoch' + observed * interval '1 microsecond' AS observed_at, value, quality,
+             source, timestamptz 'epoch' + recorded * interval '1 microsecond' AS recorded_at
+      FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[], %s::int[], %s::text[], %s::bigint[])
+           AS n(entity, property, observed, value, quality, source, recorded)) AS n
 JOIN registry_entity e ON e.id = n.entity
 ON CONFLICT (entity_id, property) DO UPDATE SET observed_at = excluded.observed_at, value = excluded.value,
     quality = excluded.quality, source = excluded.source, recorded_at = excluded.recorded_at, town = excluded.town
@@ -175,11 +177,12 @@ def _save_latest(cursor: Any, frames: list[pl.DataFrame]) -> list[dict[str, Any]
     """Only the newest reading of each property goes to the database: a batch may hold many of one device."""
     if not frames:
         return []
+    rows = frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed")
     newest = (
-        pl.concat(frames, how="vertical_relaxed")
-        .sort("observed_at", "recorded_at", "seq", maintain_order=True)
+        rows.sort("observed_at", "recorded_at", "seq", maintain_order=True)
         .unique(["entity", "property"], keep="last", maintain_order=True)
-        .sort("entity", "property")
+        # A number is read by the database ten times faster than a written time.
+        .with_columns(pl.col("observed_at", "recorded_at").dt.epoch("us"))
     )
     columns = ("entity", "property", "observed_at", "value", "quality", "source", "recorded_at")
     cursor.execute(_LATEST, [pg_array(newest[name]) for name in columns])

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
-import ssl
 import time
-from typing import Any
 
 from zhiwan.kernel.bus.messages import BusUnavailable
+from zhiwan.kernel.bus.wire import Wire
 
-CONNECT_SECONDS = 3.0
 #: How much longer than asked we wait for the server's word that the pull is over.
 GRACE_SECONDS = 1.0
-RECEIVE_BYTES = 1 << 20
 
 #: Subject, address to acknowledge at, payload.
 Delivery = tuple[str, str, bytes]
@@ -33,8 +29,7 @@ class Line:
         self._place = (host, port)
         self._login = login
         self._name = name
-        self._socket: socket.socket | None = None
-        self._rest = b""
+        self._wire: Wire | None = None
         self._pulls = 0
         self._inbox = ""
 
@@ -44,10 +39,11 @@ class Line:
         Raises BusUnavailable.
         """
         try:
-            if self._socket is None:
-                self._open()
-            self._ask(stream, reader, most, wait)
-            found, whole = self._collect(most, time.monotonic() + wait + GRACE_SECONDS)
+            if self._wire is None:
+                self._wire = Wire(*self._place, self._login, f"{self._name}-pull")
+                self._inbox = f"_INBOX.{secrets.token_hex(11)}"
+            self._ask(self._wire, stream, reader, most, wait)
+            found, whole = self._collect(self._wire, most, time.monotonic() + wait + GRACE_SECONDS)
         except (OSError, ValueError, IndexError) as problem:
             self.close()
             raise BusUnavailable(problem=str(problem) or type(problem).__name__) from problem
@@ -56,49 +52,25 @@ class Line:
         return found, whole
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-        self._socket, self._rest = None, b""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = None
 
-    def _open(self) -> None:
-        line = socket.create_connection(self._place, CONNECT_SECONDS)
-        self._socket, self._rest = line, b""
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while b"\r\n" not in self._rest:
-            self._rest += self._receive(CONNECT_SECONDS)
-        said, _, self._rest = self._rest.partition(b"\r\n")
-        if json.loads(said.removeprefix(b"INFO ")).get("tls_required"):
-            self._socket = ssl.create_default_context().wrap_socket(line, server_hostname=self._place[0])
-        hello: dict[str, Any] = {
-            "verbose": False, "pedantic": False, "headers": True, "no_responders": True, "protocol": 1,
-            "lang": "python", "version": "1", "name": f"{self._name}-pull",
-        }  # fmt: skip
-        if self._login:
-            hello |= {"user": self._login.get("user"), "pass": self._login.get("password")}
-        self._inbox = f"_INBOX.{secrets.token_hex(11)}"
-        self._send(b"CONNECT " + json.dumps(hello).encode() + b"\r\nPING\r\n")
-        end = time.monotonic() + CONNECT_SECONDS
-        while b"PONG\r\n" not in self._rest:
-            if b"-ERR" in self._rest:
-                raise OSError(self._rest.decode(errors="replace").strip())
-            self._rest += self._receive(end - time.monotonic())
-        self._rest = self._rest.partition(b"PONG\r\n")[2]
-
-    def _ask(self, stream: str, reader: str, most: int, wait: float) -> None:
+    def _ask(self, wire: Wire, stream: str, reader: str, most: int, wait: float) -> None:
         # A number of its own for each pull: what comes late for an earlier one is told apart by it.
         self._pulls += 1
         body = json.dumps({"batch": most, "expires": int(wait * 1e9)})
-        self._send(
+        wire.send(
             f"UNSUB {self._pulls - 1}\r\nSUB {self._inbox}.{self._pulls} {self._pulls}\r\n"
             f"PUB $JS.API.CONSUMER.MSG.NEXT.{stream}.{reader} {self._inbox}.{self._pulls} {len(body)}\r\n"
             f"{body}\r\n".encode()
         )
 
-    def _collect(self, most: int, deadline: float) -> tuple[list[Delivery], bool]:
+    def _collect(self, wire: Wire, most: int, deadline: float) -> tuple[list[Delivery], bool]:
         """Reads until the batch is full or the server says that the pull is over (False: neither came in time)."""
         found: list[Delivery] = []
         ours = str(self._pulls).encode()
-        data, at, over = self._rest, 0, False
+        data, at, over = wire.rest, 0, False
         while not over:
             end = data.find(b"\r\n", at)
             words = data[at:end].split(b" ") if end >= 0 else []
@@ -106,12 +78,12 @@ class Line:
             stop = end + 2 + (int(words[-1]) + 2 if delivered else 0)
             if end < 0 or stop > len(data):
                 try:
-                    data, at = data[at:] + self._receive(deadline - time.monotonic()), 0
+                    data, at = data[at:] + wire.receive(deadline - time.monotonic()), 0
                 except TimeoutError:
                     break
                 continue
             if not delivered:
-                self._hear(words, data[at:end])
+                wire.hear(words, data[at:end])
             elif words[2] == ours:
                 # MSG subject sid [reply] size · HMSG subject sid [reply] size-of-headers size
                 head = int(words[-2]) if words[0] == b"HMSG" else 0
@@ -121,26 +93,5 @@ class Line:
                 else:
                     over = True  # 404, 408, 409 or 503: nobody to reply to, so it is the server's own word
             at = stop
-        self._rest = data[at:]
+        wire.rest = data[at:]
         return found, over
-
-    def _hear(self, words: list[bytes], line: bytes) -> None:
-        if words[0] == b"PING":
-            self._send(b"PONG\r\n")
-        elif words[0] == b"-ERR":
-            raise OSError(line.decode(errors="replace"))
-
-    def _send(self, content: bytes) -> None:
-        assert self._socket is not None  # noqa: S101 (fetch has opened it)
-        self._socket.settimeout(CONNECT_SECONDS)
-        self._socket.sendall(content)
-
-    def _receive(self, seconds: float) -> bytes:
-        assert self._socket is not None  # noqa: S101
-        if seconds <= 0:
-            raise TimeoutError("no answer in time")
-        self._socket.settimeout(seconds)
-        content = self._socket.recv(RECEIVE_BYTES)
-        if not content:
-            raise OSError("the server closed the connection")
-        return content

@@ -23,13 +23,14 @@ from zhiwan.kernel.judge.expressions.parse import parse
 from zhiwan.kernel.judge.expressions.scope import Known, Scope
 from zhiwan.kernel.judge.indicators import INDICATOR_SCHEMA, compute_indicators
 from zhiwan.kernel.judge.recompute import Recomputed, recompute
-from zhiwan.kernel.judge.rulebook import RuleBook
+from zhiwan.kernel.judge.rulebook import DERIVED_SOURCE, RuleBook
 from zhiwan.kernel.judge.state import JudgeState, StateRow
-from zhiwan.kernel.judge.stream import judge
+from zhiwan.kernel.judge.stream import judge, remember
 from zhiwan.kernel.judge.ticking import tick
 from zhiwan.kernel.judge.world import World
 
 __all__ = [
+    "DERIVED_SOURCE",
     "INDICATOR_SCHEMA",
     "AlarmEvent",
     "Expr",
@@ -49,6 +50,7 @@ __all__ = [
     "judge",
     "parse",
     "recompute",
+    "remember",
     "tick",
     "to_duckdb",
     "to_polars",

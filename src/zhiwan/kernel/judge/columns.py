@@ -83,20 +83,27 @@ def window_columns(series: Series, leaves: Iterable[n.Leaf], rows: Rows) -> dict
     windows = {leaf for leaf in leaves if isinstance(leaf, n.Window)}
     if not windows or not len(rows.slots):
         return {leaf.key: pl.Series([], dtype=pl.Float64()) for leaf in windows}
-    mine = pl.DataFrame({"slot": rows.slots, "at": rows.at, "value": rows.values, "row": np.arange(len(rows.slots))})
-    known = series.arrivals(np.unique(rows.slots)).with_columns(row=pl.lit(-1, dtype=pl.Int64()))
-    frame = pl.concat([known, mine]).unique(["slot", "at"], keep="last", maintain_order=True).sort("slot", "at")
-    slots, at, values = frame["slot"].to_numpy(), frame["at"].to_numpy(), frame["value"].to_numpy()
-    asked = np.flatnonzero(frame["row"].to_numpy() >= 0)
-    place = frame["row"].to_numpy()[asked]
+    # Only what a window of this batch can reach is looked at: the cost is that of the windows, not of the memory.
+    reach = max(leaf.seconds for leaf in windows) * 1_000_000
+    known = series.arrivals(np.unique(rows.slots), after=int(rows.at.min()) - reach)
+    slots = np.concatenate([known["slot"].to_numpy(), rows.slots])
+    at = np.concatenate([known["at"].to_numpy(), rows.at])
+    values = np.concatenate([known["value"].to_numpy(), rows.values])
+    row = np.concatenate([np.full(known.height, -1), np.arange(len(rows.slots))])
+    order = np.lexsort((at, slots))  # stable: of two arrivals for one instant the later one is last, and holds
+    holds = np.append((np.diff(slots[order]) != 0) | (np.diff(at[order]) != 0), True)
+    slots, at, values, row = (column[order[holds]] for column in (slots, at, values, row))
+    asked = np.flatnonzero(row >= 0)
+    place = row[asked]
     # One sortable key of slot and time: all windows of a span start where one search says.
     base = at - at.min()
     width = int(base.max()) + 40 * 86_400_000_000
-    key = np.unique(slots, return_inverse=True)[1] * width + base
+    dense = np.cumsum(np.append(0, np.diff(slots) != 0))
+    key = dense * width + base
+    first = np.searchsorted(slots, slots[asked], side="left")
     found = {}
     for leaf in windows:
         starts = np.searchsorted(key, key[asked] - leaf.seconds * 1_000_000, side="right")
-        first = np.searchsorted(slots, slots[asked], side="left")
         result = np.empty(len(rows.slots))
         result[place] = _over(leaf.function, values, np.maximum(starts, first), asked + 1)
         found[leaf.key] = number_column(result)
@@ -120,6 +127,47 @@ def over_window(function: n.WindowFunction, values: list[float]) -> float | None
     return result if math.isfinite(result) else None
 
 
+_LONGEST_TOGETHER = 64  # values of a window that are added column by column; longer ones one window at a time
+
+
+def window_sums(values: Numbers, starts: Slots, ends: Slots) -> Numbers:
+    """The sum of values[start:end] of each window as math.fsum gives it: exact before the one rounding.
+
+    All windows together, a value at a time, with the errors kept (two-sum, Dekker/Knuth). Where what was left out
+    could change the rounding, and in long windows, fsum itself is asked.
+    """
+    counts = ends - starts
+    longest = int(counts.max(initial=0))
+    high, low, lost = np.zeros(len(starts)), np.zeros(len(starts)), np.zeros(len(starts))
+    with np.errstate(all="ignore"):
+        for place in range(min(longest, _LONGEST_TOGETHER)):
+            value = np.where(place < counts, values[np.minimum(starts + place, len(values) - 1)], 0.0)
+            high, error = _two_sum(high, value)
+            low, error = _two_sum(low, error)
+            lost += np.abs(error)
+        found, rest = _two_sum(high, low)
+        size = np.abs(found)
+        half = np.minimum(np.spacing(size), size - np.nextafter(size, 0)) / 2
+        sure = (counts <= _LONGEST_TOGETHER) & np.isfinite(found) & ((lost == 0) | (np.abs(rest) + 2 * lost < half))
+    for place in np.flatnonzero(~sure):
+        found[place] = _fsum(values[starts[place] : ends[place]].tolist())
+    return found
+
+
+def _two_sum(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    """The rounded sum and exactly what rounding left out."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _fsum(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.nan
+
+
 def _over(function: n.WindowFunction, values: Numbers, starts: Slots, ends: Slots) -> Numbers:
     if function == "count":
         return (ends - starts).astype(np.float64)
@@ -128,9 +176,9 @@ def _over(function: n.WindowFunction, values: Numbers, starts: Slots, ends: Slot
         reduce = np.minimum if function == "min" else np.maximum
         found: Numbers = reduce.reduceat(np.append(values, values[-1]), pairs)[::2]
         return found
-    plain = values.tolist()
-    sums = (over_window(function, plain[start:end]) for start, end in zip(starts, ends, strict=True))
-    return np.array([np.nan if one is None else one for one in sums])
+    sums = window_sums(values, starts, ends)
+    result = sums / (ends - starts) if function == "mean" else sums
+    return np.where(np.isfinite(result), result, np.nan)
 
 
 def latest_columns(
@@ -141,6 +189,9 @@ def latest_columns(
     found = {}
     for leaf in {leaf for leaf in leaves if isinstance(leaf, n.Latest)}:
         group = book.target(type, leaf)
+        if leaf.link == "self":
+            found[leaf.key] = _own_latest(state.series[group], batch.get(group), rows)
+            continue
         pairs = _pairs(world, state, type, leaf.link, group[0])
         versions = _versions(state.series[group], pairs, batch.get(group))
         mine = pl.DataFrame({"from": rows.slots, "order": rows.order})
@@ -149,15 +200,37 @@ def latest_columns(
     return found
 
 
+def _own_latest(series: Series, arrived: Rows | None, rows: Rows) -> pl.Series:
+    """The newest value of another property of the same entity, as it was known when each row arrived."""
+    values = np.where(series.head_at[rows.slots] > NEVER, series.head_value[rows.slots], np.nan)
+    if arrived is None or not len(arrived.slots):
+        return number_column(values)
+    by_slot = np.argsort(arrived.slots, kind="stable")  # rows stand in the order of the stream
+    slots, at, order = arrived.slots[by_slot], arrived.at[by_slot], arrived.order[by_slot]
+    first = np.append(True, slots[1:] != slots[:-1])
+    # What arrives holds if nothing newer was known, in this batch or before it.
+    low = int(at.min())
+    newest = np.maximum(at, np.maximum(series.head_at[slots], low)) - low
+    lift = (np.cumsum(first) - 1) * (int(newest.max()) + 1)
+    holds = at - low + lift >= np.maximum.accumulate(newest + lift)
+    places = np.arange(len(slots))
+    begin = np.maximum.accumulate(np.where(first, places, 0))
+    last = np.maximum.accumulate(np.where(holds, places, -1))
+    # The place of the last arrival at or before each asked row, by slot and order.
+    width = int(max(order.max(), rows.order.max())) + 1
+    asked = np.searchsorted(slots * width + order, rows.slots * width + rows.order, side="right") - 1
+    here = (asked >= 0) & (slots[asked] == rows.slots)
+    holding = last[asked]
+    found = here & (holding >= begin[asked])
+    return number_column(np.where(found, arrived.values[by_slot][holding], values))
+
+
 def _pairs(world: World, state: JudgeState, type: str, link: str, target: str) -> pl.DataFrame:
     """Slots of linked entities: from, to, and a rank of the target that decides between equal times."""
     here, there = state.slots[type], state.slots[target]
-    if link == "self":
-        rows = [(slot, slot, 0) for slot in here.values()]
-    else:
-        links = world.links.filter(pl.col("link") == link).select("from_id", "to_id").iter_rows()
-        known = sorted((to, start) for start, to in links if start in here and to in there)
-        rows = [(here[start], there[to], rank) for rank, (to, start) in enumerate(known)]
+    links = world.links.filter(pl.col("link") == link).select("from_id", "to_id").iter_rows()
+    known = sorted((to, start) for start, to in links if start in here and to in there)
+    rows = [(here[start], there[to], rank) for rank, (to, start) in enumerate(known)]
     return pl.DataFrame(rows, schema={"from": pl.Int64(), "to": pl.Int64(), "tie": pl.Int64()}, orient="row")
 
 

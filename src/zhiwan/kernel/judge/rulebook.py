@@ -26,6 +26,7 @@ from zhiwan.kernel.packs.models import Derive, EntityType, Indicator, Level, Pac
 from zhiwan.kernel.packs.packset import PackSet
 
 Group = tuple[str, str]  # type, property
+DERIVED_SOURCE = "derive:"  # how the source of a derived reading begins
 _RESERVED = ("value", "previous", "observed_at")
 _FIELD_KINDS: dict[str, n.Kind] = {
     "number": "number", "text": "text", "choice": "text", "boolean": "boolean", "date": "time",
@@ -93,7 +94,7 @@ class CompiledDerive:
     @property
     def source(self) -> str:
         """What derived readings carry as their source."""
-        return f"derive:{self.id}@{self.derive.version}"
+        return f"{DERIVED_SOURCE}{self.id}@{self.derive.version}"
 
 
 @dataclass(frozen=True)

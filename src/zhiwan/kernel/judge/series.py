@@ -129,13 +129,19 @@ class Series:
         newest = pl.Series(frame["at"].to_numpy() == self.head_at[frame["slot"].to_numpy()])
         return frame.filter((rank <= CAP) | newest)
 
-    def arrivals(self, slots: Slots) -> pl.DataFrame:
-        """What is remembered of these entities, in the order of arrival: slot, at, value."""
-        if not self.chunks or len(slots) == 0:
+    def arrivals(self, slots: Slots, after: int = NEVER) -> pl.DataFrame:
+        """What is remembered of these entities later than `after`, in the order of arrival: slot, at, value."""
+        chunks = [chunk for chunk in self.chunks if chunk.newest > after]
+        if not chunks or len(slots) == 0:
             return pl.DataFrame(schema={"slot": pl.Int64(), "at": pl.Int64(), "value": pl.Float64()})
         wanted = np.zeros(len(self.head_at), dtype=bool)
         wanted[slots] = True
-        parts = [chunk.frame.filter(pl.Series(wanted[chunk.frame["slot"].to_numpy()])) for chunk in self.chunks]
+        parts = []
+        for chunk in chunks:
+            mask = wanted[chunk.frame["slot"].to_numpy()]
+            if after > NEVER:
+                mask &= chunk.frame["at"].to_numpy() > after
+            parts.append(chunk.frame.filter(pl.Series(mask)))
         return self._remembered(pl.concat(parts))
 
     def by_slot(self, slots: Slots) -> dict[int, list[tuple[int, float]]]:
@@ -158,11 +164,13 @@ class Series:
             chunk.frame["at"].to_numpy().astype("<i8").tobytes(),
             chunk.frame["value"].to_numpy().astype("<f8").tobytes(),
         )
-        return zlib.compress(msgspec.msgpack.encode(body), 1)
+        packed = msgspec.msgpack.encode(body)
+        # A small chunk is merged into a larger one within seconds: packing it would be paid for nothing.
+        return zlib.compress(packed, 1) if chunk.level else packed
 
     def decode(self, number: int, body: bytes, slot_of: dict[str, int]) -> None:
         """Takes a stored chunk back. Chunks must come in the order of their numbers."""
-        stored = msgspec.msgpack.decode(zlib.decompress(body), type=_Body)
+        stored = _stored(body)
         slots = np.array([slot_of[id] for id in stored.ids], dtype=np.int64)[np.frombuffer(stored.slots, "<u4")]
         at = np.frombuffer(stored.at, "<i8").astype(np.int64)
         values = np.frombuffer(stored.values, "<f8").astype(np.float64)
@@ -182,4 +190,10 @@ class Series:
 
 def stored_ids(body: bytes) -> list[str]:
     """The entities a stored chunk speaks of."""
-    return msgspec.msgpack.decode(zlib.decompress(body), type=_Body).ids
+    return _stored(body).ids
+
+
+def _stored(body: bytes) -> _Body:
+    # The first byte of msgpack's map of five is 0x85, that of zlib 0x78.
+    packed = zlib.decompress(body) if body[:1] == b"\x78" else body
+    return msgspec.msgpack.decode(packed, type=_Body)

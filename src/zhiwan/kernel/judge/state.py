@@ -88,21 +88,31 @@ class JudgeState:
         state._stored.sort(key=lambda row: row.key)
         return state
 
-    def changed(self) -> list[StateRow]:
-        """What differs from the last mark_saved, for the transaction that writes the alarms."""
+    def has_changed(self) -> bool:
+        """Whether alarms, notices or promises differ from what is saved."""
+        return bool(self._touched)
+
+    def changed(self, *, series: bool = True) -> list[StateRow]:
+        """What differs from the last mark_saved, for the transaction that writes the alarms.
+
+        Without `series` only what cannot be had again from the readings themselves (see stream.remember).
+        """
         rows = [StateRow(kind, key, self._body(kind, key)) for kind, key in sorted(self._touched)]
-        for (type, prop), series in self.series.items():
+        if not series:
+            return rows
+        for (type, prop), one in self.series.items():
             ids = self.ids[type]
-            for number in sorted(series.unsaved):
-                rows.append(StateRow(SERIES, _chunk_key(type, prop, number), series.encode(number, ids)))
-            rows += [StateRow(SERIES, _chunk_key(type, prop, number), None) for number in sorted(series.dropped)]
+            for number in sorted(one.unsaved):
+                rows.append(StateRow(SERIES, _chunk_key(type, prop, number), one.encode(number, ids)))
+            rows += [StateRow(SERIES, _chunk_key(type, prop, number), None) for number in sorted(one.dropped)]
         return rows
 
-    def mark_saved(self) -> None:
+    def mark_saved(self, *, series: bool = True) -> None:
         """The rows of changed() are committed."""
         self._touched.clear()
-        for series in self.series.values():
-            series.mark_saved()
+        if series:
+            for one in self.series.values():
+                one.mark_saved()
 
     def release(self, alarm_id: str) -> None:
         """A person released a latched alarm: the next judge or tick tells it cleared, now or once it is quiet."""

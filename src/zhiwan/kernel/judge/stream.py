@@ -54,6 +54,18 @@ def judge(book: RuleBook, world: World, state: JudgeState, batch: pl.DataFrame, 
     return Judgement(derived, events, problems)
 
 
+def remember(book: RuleBook, world: World, state: JudgeState, kept: pl.DataFrame) -> None:
+    """After a restart: what was read and derived since the series were saved is remembered again, judging nothing.
+
+    `kept` are observations and derived readings of one batch, in order; alarms and pending conditions of that batch
+    were saved with it.
+    """
+    state.bind(book, world)
+    for group, found in _by_group(_prepared(book, state, kept)).items():
+        if group in state.series:
+            state.series[group].append(found.slots, found.at, found.values)
+
+
 def _prepared(book: RuleBook, state: JudgeState, batch: pl.DataFrame) -> pl.DataFrame:
     """Good readings that something judges: slot, type, property, at, value, seq, message, in order of the stream."""
     wanted = {*book.groups, *book.lookups, *book.derive_inputs}

@@ -52,7 +52,7 @@ class Teller:
         """Tells facts of one rule at one entity, and writes into `tracked` what was told, so that it is told once."""
         said: dict[datetime, Episode] = {}
         for step, fact in enumerate(facts):
-            episode = self._told_before(said, fact, rule, entity, cause)
+            episode = self._told_before(said, fact, rule, entity, cause, tracked)
             if fact.kind in ("opened", "raised", "lowered", "active", "corrected") and not fact.withdrawn:
                 zone = self.world.parameters.zone
                 zh, en = rule.messages
@@ -65,12 +65,20 @@ class Teller:
             tracked.now = msgspec.structs.replace(tracked.now, episode=now)
         if said and tracked.past:
             tracked.past = [_with_told(one, said) for one in tracked.past]
+        if said and tracked.withdrawn:
+            tracked.withdrawn = [_with_told(one, said) for one in tracked.withdrawn]
 
     def _told_before(
-        self, said: dict[datetime, Episode], fact: Fact, rule: CompiledRule, entity: str, cause: str
+        self, said: dict[datetime, Episode], fact: Fact, rule: CompiledRule, entity: str, cause: str, tracked: Tracked
     ) -> Episode:
-        """The episode of a fact with its id and the number of this event."""
-        known = said.get(fact.episode.opened_at) or fact.episode
+        """The episode of a fact with its id and the number of this event.
+
+        One that was withdrawn and is there again from the same instant is the same alarm: its events go on counting,
+        because an event told twice under one number would be taken for known.
+        """
+        opened_at = fact.episode.opened_at
+        before = next((one for one in tracked.withdrawn if one.opened_at == opened_at), None)
+        known = said.get(opened_at) or (before if before and not fact.episode.id else fact.episode)
         id = known.id or alarm_id(self.world.space, rule.id, entity, cause, fact.episode.opened_at)
         return msgspec.structs.replace(fact.episode, id=id, steps=known.steps + 1, message=known.message)
 

@@ -23,9 +23,11 @@ class Tracked(msgspec.Struct):
     past: list[Episode] = []  # told and over, but late data may still change them
     pieces: list[Episode] = []  # where late data showed pauses in told alarms: what lies before the last pause
     ticked: datetime | None = None  # time alone has acted up to here
+    withdrawn: list[Episode] = []  # told, and shown by late data never to have been: it may come back the same way
 
     def is_forgettable(self) -> bool:
-        return self.now.phase == "idle" and not self.trail and not self.past and not self.pieces
+        over = not self.trail and not self.past and not self.pieces and not self.withdrawn
+        return self.now.phase == "idle" and over
 
     def prune(self, before: datetime) -> None:
         """Forget what no admissible late reading can reach."""
@@ -35,6 +37,8 @@ class Tracked(msgspec.Struct):
             self.past = [one for one in self.past if one.cleared_at is None or one.cleared_at >= before]
         if self.pieces:
             self.pieces = [one for one in self.pieces if one.cleared_at is None or one.cleared_at >= before]
+        if self.withdrawn:
+            self.withdrawn = [one for one in self.withdrawn if one.opened_at >= before]
 
 
 def advance(
@@ -115,6 +119,7 @@ def _reconcile(
         same = before + after
         if not same:
             gone = msgspec.structs.replace(old, cleared_at=old.cleared_at or old.opened_at)
+            tracked.withdrawn = [*(one for one in tracked.withdrawn if one.opened_at != gone.opened_at), gone]
             facts.append(Fact("corrected", since, gone, rows.otherwise, withdrawn=True))
             if old.cleared_at is None:
                 facts.append(Fact("cleared", old.opened_at, gone, rows.otherwise, withdrawn=True))

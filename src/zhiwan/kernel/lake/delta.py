@@ -34,8 +34,8 @@ from zhiwan.kernel.lake.shapes import (
     ROLLUP_SCHEMA,
     checked,
     is_whole,
-    month_of,
     offset_of,
+    with_month,
 )
 from zhiwan.kernel.lake.table import Table
 
@@ -76,7 +76,7 @@ class Lake:
         if rows.is_empty():
             return False
         # Sorted rows compress well and let readers skip row groups.
-        rows = rows.sort("property", "entity", "observed_at").with_columns(month=month_of("observed_at"))
+        rows = with_month(rows.sort("property", "entity", "observed_at"), "observed_at")
         return self._raw.append(rows, app, version)
 
     def import_history(self, frame: pl.DataFrame, app: str, version: int) -> bool:
@@ -92,7 +92,7 @@ class Lake:
         if frame.is_empty():
             return False
         rows = frame.select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCHEMA.items())
-        rows = rows.sort("indicator", "area", "at").with_columns(month=month_of("at"))
+        rows = with_month(rows.sort("indicator", "area", "at"), "at")
         return self._indicators.append(rows, None if version is None else app, version or 0)
 
     # -- reading rows ----------------------------------------------------------------------------------------------

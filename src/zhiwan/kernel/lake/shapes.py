@@ -103,6 +103,15 @@ def month_of(column: str) -> pl.Expr:
     return pl.col(column).dt.strftime("%Y-%m")
 
 
+def with_month(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The frame with each row's partition in the column `month`."""
+    low, high = frame[column].min(), frame[column].max()
+    # Formatting a time costs more than all else of an append; nearly always all rows are of one month.
+    if isinstance(low, datetime) and isinstance(high, datetime) and (low.year, low.month) == (high.year, high.month):
+        return frame.with_columns(month=pl.lit(f"{low:%Y-%m}"))
+    return frame.with_columns(month=month_of(column))
+
+
 def offset_of(zone: str) -> timedelta:
     """How far local clocks of `zone` are ahead of UTC, in standard time.
 

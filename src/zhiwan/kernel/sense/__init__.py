@@ -6,6 +6,7 @@
 - imports.py: history from files, past the live doors.
 """
 
+from zhiwan.kernel.sense.checks import remember_again
 from zhiwan.kernel.sense.http_rows import BodyRefused, HttpRows, RefusedRow, decode_http_rows
 from zhiwan.kernel.sense.imports import CsvChunk, RefusedCell, SourceRefused, entity_slug, read_csv_source
 from zhiwan.kernel.sense.intake import DeviceInfo, Intake, Taken
@@ -31,4 +32,5 @@ __all__ = [
     "decode_http_rows",
     "entity_slug",
     "read_csv_source",
+    "remember_again",
 ]

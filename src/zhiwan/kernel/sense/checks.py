@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, UTC_US, Quality
@@ -66,6 +67,17 @@ def check(points: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> tupl
     return rows.select(_observation_columns()), dropped
 
 
+def remember_again(observations: pl.DataFrame, memory: IntakeMemory) -> None:
+    """After a restart: brings memory, saved before these observations were accepted, to where it was after them."""
+    if observations.is_empty():
+        return
+    slots = memory.slots(observations)
+    rows = observations.select(pl.col("observed_at").dt.epoch("us").alias("at"), "value").with_columns(
+        pl.Series("slot", slots, dtype=pl.Int64), pl.Series("newest", memory.newest[slots], dtype=pl.Int64)
+    )
+    _with_runs(rows, memory)
+
+
 def _without_duplicates(rows: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> pl.DataFrame:
     old = rows["at"] <= rows["newest"]
     twice = rows.select(_IDENTITY).is_duplicated()
@@ -105,26 +117,48 @@ def _priors(old: pl.DataFrame, memory: IntakeMemory, seen: Seen | None) -> pl.Da
 
 def _with_runs(rows: pl.DataFrame, memory: IntakeMemory) -> pl.DataFrame:
     """Add `before` (newest time before each row), `late` and `since` (start of its run of equal values)."""
-    earlier = pl.col("at").cum_max().shift(1).over("slot")
-    rows = rows.with_row_index("row").with_columns(before=pl.max_horizontal(earlier, "newest"))
-    rows = rows.with_columns(late=pl.col("at") < pl.col("before"))
-    on_time = rows.filter(~pl.col("late")).select("row", "slot", "at", "value")
-    its_slots = on_time["slot"].to_numpy()
-    last_value = pl.Series("last_value", memory.value[its_slots])
-    last_since = pl.Series("last_since", memory.since[its_slots], dtype=pl.Int64)
-    on_time = (
-        on_time.with_columns(last_value, last_since)
-        .with_columns(previous=pl.coalesce(pl.col("value").shift(1).over("slot"), pl.col("last_value").fill_nan(None)))
-        .with_columns(starts=pl.col("previous").is_null() | (pl.col("previous") != pl.col("value")))
-        .with_columns(run=pl.col("starts").cum_sum().over("slot"))
-        .with_columns(begun=pl.col("at").first().over("slot", "run"))
-        .with_columns(since=pl.when(pl.col("run") == 0).then("last_since").otherwise("begun"))
-    )
-    ends = on_time.group_by("slot", maintain_order=True).agg(pl.col("at", "value", "since").last())
-    newest: Ints = ends["at"].to_numpy()
-    value: Floats = ends["value"].to_numpy()
-    memory.update(ends["slot"].to_numpy(), newest, value, ends["since"].to_numpy())
-    return rows.join(on_time.select("row", "since"), on="row", how="left", maintain_order="left")
+    order = np.argsort(rows["slot"].to_numpy(), kind="stable")
+    slot, at, value, newest = (rows[name].to_numpy()[order] for name in ("slot", "at", "value", "newest"))
+    before = np.maximum(newest, _newest_before(slot, at))
+    late = at < before
+    since = np.zeros_like(at)
+    since[~late] = _run_starts(slot[~late], at[~late], value[~late], memory)
+    columns = {"before": before, "late": late, "since": since}
+    for name, column in columns.items():
+        columns[name] = np.empty_like(column)
+        columns[name][order] = column
+    return rows.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+
+def _first_of_each(slot: Ints) -> npt.NDArray[np.bool_]:
+    """Where a new slot begins; equal slots stand together."""
+    return np.append(True, slot[1:] != slot[:-1]) if len(slot) else np.empty(0, bool)
+
+
+def _newest_before(slot: Ints, at: Ints) -> Ints:
+    """The newest time among the rows of the same slot before each row, NEVER for the first."""
+    first = _first_of_each(slot)
+    # Each slot's times are lifted above all of the slots before it: one running maximum serves all slots.
+    low, span = int(at.min()), int(at.max()) - int(at.min()) + 1
+    lift = (np.cumsum(first) - 1) * span - low
+    running = np.maximum.accumulate(at + lift) - lift
+    return np.where(first, NEVER, np.append(0, running[:-1]))
+
+
+def _run_starts(slot: Ints, at: Ints, value: Floats, memory: IntakeMemory) -> Ints:
+    """When the run of equal values began that each row belongs to; memory learns how each slot ends."""
+    if not len(slot):
+        return at
+    first = _first_of_each(slot)
+    previous = np.where(first, memory.value[slot], np.append(0.0, value[:-1]))
+    starts = previous != value  # of a first value ever nothing is known: NaN, which differs from everything
+    places = np.arange(len(slot))
+    begin = np.maximum.accumulate(np.where(first, places, 0))
+    start = np.maximum.accumulate(np.where(starts, places, -1))
+    since = np.where(start >= begin, at[start], memory.since[slot])
+    last = np.append(first[1:], True)
+    memory.update(slot[last], at[last], value[last], since[last])
+    return since
 
 
 def _observation_columns() -> list[pl.Expr]:

@@ -1,13 +1,12 @@
 """What intake remembers between batches: the newest time, value and its run of each property, and recent identities.
 
-The newest time, value and run are saved with the batch (`changed`, `mark_saved`, `load`), like the judge's state.
-Recent identities are not saved: whatever is not among them is asked of the lake. So they must reach back further than
+The newest time, value and run are saved (`changed`, `mark_saved`, `load`), like the judge's state, in blocks of columns:
+a row a device would cost the store more than all else of a batch. Recent identities are not saved: whatever is not among them is asked of the lake. So they must reach back further than
 the lake lags behind; after a restart the worker gives what the lake has not yet got with `recall`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -19,8 +18,11 @@ import polars as pl
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-READING = "reading"
+NAMES, BLOCK = "names", "block"
 CLOCK = "clock"
+#: Slots of one saved block: large enough that a busy district is some tens of rows, small enough that a quiet one
+#: does not rewrite all of them for a few values.
+BLOCK_SLOTS = 512
 NEVER = np.iinfo(np.int64).min
 #: Identities kept in memory, at about 40 bytes each.
 RECENT = 1_000_000
@@ -60,8 +62,8 @@ class IntakeMemory:
         self.clock: int = NEVER  # latest time of recording, µs: it never goes back
         self._saved_clock = NEVER
         self._slots = pl.DataFrame(schema=_SLOT_SCHEMA)
-        self._of_entity: dict[str, list[tuple[str, int]]] = defaultdict(list)
         self._touched: list[Ints] = []
+        self._named = 0  # slots whose names are saved
         self._recent: list[pl.DataFrame] = []
         self._most_recent = recent
 
@@ -84,8 +86,6 @@ class IntakeMemory:
         self.newest = np.concatenate([self.newest, np.full(count, NEVER)])
         self.value = np.concatenate([self.value, np.full(count, np.nan)])
         self.since = np.concatenate([self.since, np.full(count, NEVER)])
-        for slot, (entity, property) in enumerate(pairs.iter_rows(), first):
-            self._of_entity[entity].append((property, slot))
 
     def update(self, slots: Ints, newest: Ints, value: Floats, since: Ints) -> None:
         """The state of these slots after a batch."""
@@ -115,51 +115,81 @@ class IntakeMemory:
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
-    def changed(self) -> list[StateRow]:
-        """Rows that changed since they were last marked as saved."""
+    def changed(self, *, whole: bool = True) -> list[StateRow]:
+        """Rows that changed since they were last marked as saved; without `whole` the clock alone."""
         rows: list[StateRow] = []
-        if self._touched:
-            slots = np.unique(np.concatenate(self._touched))
-            entities = self._slots["entity"].gather(slots).unique().sort().to_list()
-            rows = [StateRow(READING, entity, self._packed(entity)) for entity in entities]
         if self.clock != self._saved_clock:
             rows.append(StateRow(CLOCK, CLOCK, msgspec.msgpack.encode(self.clock)))
+        if whole:
+            first_unnamed = self._named // BLOCK_SLOTS if self._named < self._slots.height else None
+            if first_unnamed is not None:
+                last = (self._slots.height - 1) // BLOCK_SLOTS
+                rows += [self._names_row(block) for block in range(first_unnamed, last + 1)]
+            if self._touched:
+                blocks = np.unique(np.concatenate(self._touched) // BLOCK_SLOTS)
+                rows += [self._block_row(block) for block in blocks.tolist()]
         return rows
 
-    def mark_saved(self) -> None:
+    def mark_saved(self, *, whole: bool = True) -> None:
         """The rows of `changed` are committed."""
-        self._touched.clear()
         self._saved_clock = self.clock
+        if whole:
+            self._touched.clear()
+            self._named = self._slots.height
 
     @classmethod
     def load(cls, rows: Iterable[SavedRow], recent: int = RECENT) -> IntakeMemory:
         """Memory as it was saved; rows of other kinds are left alone."""
         memory = cls(recent)
-        names: list[tuple[str, str]] = []
-        states: list[tuple[int, float, int]] = []
+        names: dict[int, _Names] = {}
+        blocks: dict[int, _Block] = {}
         for row in rows:
             if row.body is None:
                 continue
             if row.kind == CLOCK:
                 memory.clock = memory._saved_clock = msgspec.msgpack.decode(row.body, type=int)
-            elif row.kind == READING:
-                for property, state in msgspec.msgpack.decode(row.body, type=_Packed).items():
-                    names.append((row.key, property))
-                    states.append(state)
-        if names:
-            memory._add_slots(pl.DataFrame(names, schema=["entity", "property"], orient="row"))
-            newest, value, since = zip(*states, strict=True)
-            memory.newest, memory.since = np.array(newest, np.int64), np.array(since, np.int64)
-            memory.value = np.array(value, np.float64)
+            elif row.kind == NAMES:
+                names[int(row.key)] = msgspec.msgpack.decode(row.body, type=_Names)
+            elif row.kind == BLOCK:
+                blocks[int(row.key)] = msgspec.msgpack.decode(row.body, type=_Block)
+        for number in sorted(names):
+            found = names[number]
+            pairs = {"entity": found.entities, "property": found.properties}
+            memory._add_slots(pl.DataFrame(pairs, schema={key: pl.String() for key in pairs}))
+        for number, block in blocks.items():
+            span = slice(number * BLOCK_SLOTS, number * BLOCK_SLOTS + len(block.newest) // 8)
+            memory.newest[span] = np.frombuffer(block.newest, "<i8")
+            memory.value[span] = np.frombuffer(block.value, "<f8")
+            memory.since[span] = np.frombuffer(block.since, "<i8")
+        memory._named = memory._slots.height
         return memory
 
-    def _packed(self, entity: str) -> bytes:
-        states = {
-            property: (int(self.newest[slot]), float(self.value[slot]), int(self.since[slot]))
-            for property, slot in self._of_entity[entity]
-            if self.newest[slot] != NEVER
-        }
-        return msgspec.msgpack.encode(states)
+    def _names_row(self, block: int) -> StateRow:
+        here = self._slots.slice(block * BLOCK_SLOTS, BLOCK_SLOTS)
+        body = _Names(here["entity"].to_list(), here["property"].to_list())
+        return StateRow(NAMES, _key(block), msgspec.msgpack.encode(body))
+
+    def _block_row(self, block: int) -> StateRow:
+        span = slice(block * BLOCK_SLOTS, (block + 1) * BLOCK_SLOTS)
+        columns = (self.newest[span].astype("<i8"), self.value[span].astype("<f8"), self.since[span].astype("<i8"))
+        body = _Block(*(column.tobytes() for column in columns))
+        return StateRow(BLOCK, _key(block), msgspec.msgpack.encode(body))
 
 
-_Packed = dict[str, tuple[int, float, int]]
+class _Names(msgspec.Struct):
+    """Which (entity, property) each slot of a block is."""
+
+    entities: list[str]
+    properties: list[str]
+
+
+class _Block(msgspec.Struct):
+    """The columns of a block, little-endian."""
+
+    newest: bytes
+    value: bytes
+    since: bytes
+
+
+def _key(block: int) -> str:
+    return f"{block:06d}"

@@ -203,7 +203,8 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
     broker = BrokerLog(setting.broker_log) if setting.broker_log else None
     async with open_pool(setting.database) as pool:
         platform = await connect(setting.bus, setting.platform_file, "best-effort")
-        await BestEffort(platform, refusals).listen()
+        best_effort = BestEffort(platform, setting.bus, setting.platform_file, refusals)
+        await best_effort.listen()
         client = await connect(setting.bus, setting.door_file, "door")
         issuer = Issuer(signing["issuer"], signing["account"])
         await Door(issuer, RegisteredDevices(pool), refusals).listen(client)
@@ -215,6 +216,7 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
                 refusals.add(code, device)
             await refusals.flush(pool)
             await _tell(pool, listening=client.is_connected)
+        best_effort.stop()
         await client.close()
         await platform.close()
 

@@ -3,6 +3,9 @@
 Intake and judge remember (duplicates, rule states), so a batch cannot be judged a second time for the lake alone: it
 would find its own readings already seen. Therefore the rows themselves are kept with the state until the lake has
 committed them under (stream, sequence); a second delivery to the lake is dropped there by that number.
+
+They serve a second time: what follows from readings alone (newest values, series) is saved about once a second only, a
+*checkpoint*. A restart takes the last one and remembers the parcels after it again, so they stay until one covers them.
 """
 
 from __future__ import annotations
@@ -15,20 +18,23 @@ import polars as pl
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
 
 KIND = "outbox"
+#: State row that says up to which commit the other state rows reach.
+CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
 class Parcel:
     """Rows of one commit. `app` names the stream and its time of making, `seq` its last message."""
 
+    number: int  # of the commit, counted over all streams
     app: str
     seq: int
     frame: pl.DataFrame
 
     @property
     def key(self) -> str:
-        """Sorts by sequence within a stream."""
-        return f"{self.app}#{self.seq:020d}"
+        """Sorts in the order of the commits."""
+        return f"{self.number:020d}|{self.app}#{self.seq:020d}"
 
     def packed(self) -> bytes:
         """The rows as compressed Arrow."""
@@ -44,8 +50,9 @@ def app_name(stream: str, created: str) -> str:
 
 def unpack(key: str, body: bytes) -> Parcel:
     """A parcel as it was packed."""
-    app, _, seq = key.rpartition("#")
-    return Parcel(app, int(seq), pl.read_ipc(io.BytesIO(body)))
+    number, _, rest = key.partition("|")
+    app, _, seq = rest.rpartition("#")
+    return Parcel(int(number), app, int(seq), pl.read_ipc(io.BytesIO(body)))
 
 
 def lake_rows(*frames: pl.DataFrame) -> pl.DataFrame:

@@ -1,15 +1,20 @@
 """The way of one batch, and the promise it keeps: any split into batches and any crash point give the same lake and
 the same alarms.
 
-How: a batch changes memory, then one transaction writes everything that follows from it (cursor, values, states,
-alarms, lake rows in the outbox). Before that commit nothing has happened; after it everything has, and what is left
-(acknowledge, lake, hints) may be repeated. After *any* failure the whole pipeline is thrown away and opened anew from
-what is committed: a crash and an error take the same path.
+How: a batch changes memory, then one transaction writes everything that follows from it (cursor, alarms with the state
+of their rules, lake rows in the outbox). Before that commit nothing has happened; after it everything has, and what is
+left (acknowledge, lake, hints) may be repeated. After *any* failure the whole pipeline is thrown away and opened anew
+from what is committed: a crash and an error take the same path.
+
+What follows from the kept readings alone (latest values, newest readings of intake, series of the judge) is written in
+such a commit about once a second, a checkpoint; in a quiet city with every batch. A pipeline that is opened takes the
+last checkpoint and remembers the outbox's parcels after it again.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,15 +26,18 @@ from zhiwan.kernel.bus.messages import READER, Message
 from zhiwan.kernel.bus.port import Bus, StreamReader
 from zhiwan.kernel.facts.observations import empty_observations
 from zhiwan.kernel.facts.spaces import SpaceClock
-from zhiwan.kernel.judge import AlarmEvent, Judgement, JudgeState, StateRow, judge, tick
-from zhiwan.kernel.sense import IntakeMemory, SetAside
+from zhiwan.kernel.judge import DERIVED_SOURCE, AlarmEvent, Judgement, JudgeState, StateRow, judge, remember, tick
+from zhiwan.kernel.sense import IntakeMemory, SetAside, remember_again
 from zhiwan.run.worker.brain import Brain
 from zhiwan.run.worker.lake_follower import LakeFollower
-from zhiwan.run.worker.outbox import KIND, Parcel, app_name, lake_rows
+from zhiwan.run.worker.outbox import CHECKPOINT, KIND, Parcel, app_name, lake_rows
 
 log = logging.getLogger(__name__)
 
 CLOCK = "clock"  # the ticker's rounds are committed like a stream of their own
+CHECKPOINT_SECONDS = 1.0
+#: So few rows since the last checkpoint are written with their batch: pages of a quiet city are never a second behind.
+FEW_ROWS = 2_000
 
 
 class Row(Protocol):
@@ -69,11 +77,11 @@ class Work:
     created: str
     seq: int
     now: datetime
-    observations: pl.DataFrame
-    derived: pl.DataFrame
+    kept: pl.DataFrame  # observations and what was derived of them: what the lake gets
     events: Sequence[AlarmEvent]
-    judge_rows: Sequence[StateRow]
-    intake_rows: Sequence[Row]
+    latest: pl.DataFrame | None = None  # with a checkpoint: rows since the last one, for the latest values
+    judge_rows: Sequence[StateRow] = ()
+    intake_rows: Sequence[Row] = ()
     set_aside: Sequence[SetAside] = ()
     counts: dict[Any, int] = field(default_factory=dict)
     released: Sequence[str] = ()
@@ -122,6 +130,8 @@ class Pipeline:
         poison: frozenset[tuple[str, int]] = frozenset(),
         reader: str = READER,
         clock: SpaceClock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        few_rows: int = FEW_ROWS,
     ) -> None:
         """`reader` names our reader of each stream; `clock` is that of our space, live without one."""
         remembered = store.load()
@@ -130,15 +140,29 @@ class Pipeline:
         self._poison = poison
         self.brain = brain
         self.clock = clock
+        self._monotonic = monotonic
+        self._few_rows = few_rows
+        self._checkpointed_at = monotonic()
+        self._unsaved: list[pl.DataFrame] = []  # rows since the last checkpoint
         self.judging = JudgeState.load(remembered.judge_rows)
         self.memory = IntakeMemory.load(remembered.intake_rows)
-        for parcel in remembered.parcels:
-            # The lake may not have these yet, so intake could not find them there as already seen.
-            self.memory.recall(parcel.frame)
-            follower.add(parcel)
+        self._take_up(remembered)
         self._cursors = dict(remembered.cursors)
         self.judge_problems = 0
         self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream, reader) for stream in streams}
+
+    def _take_up(self, remembered: Remembered) -> None:
+        """Give the lake what it may not have, and remember again what came after the last checkpoint."""
+        saved = max((int(row.body or 0) for row in remembered.judge_rows if row.kind == CHECKPOINT), default=0)
+        self._number = max([saved, *(parcel.number for parcel in remembered.parcels)])
+        for parcel in remembered.parcels:
+            # The lake may not have these yet, so intake could not find them there as already seen.
+            self.memory.recall(parcel.frame)
+            self._follower.add(parcel)
+            if parcel.number > saved:
+                remember_again(parcel.frame.filter(~pl.col("source").str.starts_with(DERIVED_SOURCE)), self.memory)
+                remember(self.brain.book, self.brain.world, self.judging, parcel.frame)
+                self._unsaved.append(parcel.frame)
 
     def step(self, stream: str, most: int, wait: float, clock: Callable[[], datetime]) -> int:
         """Take one batch of a stream all the way; the number of messages pulled."""
@@ -164,16 +188,19 @@ class Pipeline:
             self.judging.release(alarm)
         judgement = tick(self.brain.book, self.brain.world, self.judging, now)
         self._note_problems(judgement)
-        rows = self._state_rows()
-        if rows or judgement.events or judgement.derived.height or released:
-            seq = max(int(now.timestamp() * 1000), self._committed(CLOCK, CLOCK) + 1)
+        if self.judging.has_changed() or judgement.events or judgement.derived.height or released or self._unsaved:
             # No message brought these rows: number 0 keeps them clear of any stream's count.
             derived = judgement.derived.with_columns(pl.lit(0, pl.Int64).alias("seq"))
-            self._commit(
-                Work(
-                    CLOCK, CLOCK, seq, now, empty_observations(), derived, judgement.events, rows, (), released=released
-                )
-            )
+            kept = lake_rows(empty_observations(), derived)
+            self._commit(Work(CLOCK, CLOCK, self._clock_seq(now), now, kept, judgement.events, released=released))
+
+    def settle(self, now: datetime) -> None:
+        """Write the checkpoint that is due, when no batch came to carry it."""
+        if self._unsaved and self._is_checkpoint_due():
+            self._commit(Work(CLOCK, CLOCK, self._clock_seq(now), now, empty_observations(), ()))
+
+    def _clock_seq(self, now: datetime) -> int:
+        return max(int(now.timestamp() * 1000), self._committed(CLOCK, CLOCK) + 1)
 
     def waiting(self) -> dict[str, int]:
         """Messages of each stream that are not yet acknowledged."""
@@ -197,11 +224,8 @@ class Pipeline:
             created=created,
             seq=messages[-1].seq,
             now=now,
-            observations=taken.observations,
-            derived=judgement.derived,
+            kept=lake_rows(taken.observations, judgement.derived),
             events=judgement.events,
-            judge_rows=self._state_rows(),
-            intake_rows=list(self.memory.changed()),
             set_aside=[*taken.set_aside, *(set_aside_as_unjudged(message) for message in poisoned)],
             counts=taken.counts,
         )
@@ -212,23 +236,44 @@ class Pipeline:
         for problem in judgement.problems:
             log.error("%s failed: %s", problem.what, problem.error)
 
-    def _state_rows(self) -> list[StateRow]:
-        """Changed state of the judge, and outbox rows the lake no longer needs."""
-        return [*self.judging.changed(), *(StateRow(KIND, key, None) for key in self._follower.take_done())]
+    def _is_checkpoint_due(self) -> bool:
+        waiting = sum(frame.height for frame in self._unsaved)
+        return waiting <= self._few_rows or self._monotonic() - self._checkpointed_at >= CHECKPOINT_SECONDS
 
     def _commit(self, work: Work) -> None:
-        frame = lake_rows(work.observations, work.derived)
-        parcel = Parcel(app_name(work.stream, work.created), work.seq, frame)
-        if frame.height:
-            row = StateRow(KIND, parcel.key, parcel.packed())
-            work = Work(**{**work.__dict__, "judge_rows": [*work.judge_rows, row]})
-        changes = self._store.commit(work)
+        parcel: Parcel | None = None
+        if work.kept.height:
+            self._number += 1
+            parcel = Parcel(self._number, app_name(work.stream, work.created), work.seq, work.kept)
+            self._unsaved.append(work.kept)
+        whole = self._is_checkpoint_due()
+        rows = list(self.judging.changed(series=whole))
+        if parcel is not None:
+            rows.append(StateRow(KIND, parcel.key, parcel.packed()))
+        if whole:
+            rows += self._checkpoint_rows()
+        changes = self._store.commit(
+            replace(
+                work,
+                latest=pl.concat(self._unsaved) if whole and self._unsaved else None,
+                judge_rows=rows,
+                intake_rows=self.memory.changed(whole=whole),
+            )
+        )
         self._cursors[work.stream] = Cursor(work.created, work.seq)
-        self.judging.mark_saved()
-        self.memory.mark_saved()
-        if frame.height:
+        self.judging.mark_saved(series=whole)
+        self.memory.mark_saved(whole=whole)
+        if whole:
+            self._unsaved = []
+            self._checkpointed_at = self._monotonic()
+        if parcel is not None:
             self._follower.add(parcel)
         self._store.announce(changes)
+
+    def _checkpoint_rows(self) -> list[StateRow]:
+        """Up to which commit the state reaches, and parcels that the lake has: nobody needs them any more."""
+        rows = [StateRow(KIND, key, None) for key in self._follower.take_done()]
+        return [*rows, StateRow(CHECKPOINT, CHECKPOINT, str(self._number).encode())]
 
 
 def set_aside_as_unjudged(message: Message) -> SetAside:

@@ -158,6 +158,7 @@ class Worker:
                 self._elsewhere = len(found_registry.elsewhere)
                 if self._space != LIVE:
                     story_readers(the_bus(), self._space, pipeline.brain)
+            pipeline.settle(now(pipeline.clock))
             if tick.due():
                 pipeline.tick(now(pipeline.clock, behind=STORY_TICK_BEHIND))
             if signs.due():

@@ -90,7 +90,24 @@ def fold(expr: n.Expr) -> n.Expr:
             return n.Truth(value)
         return n.Text(value) if isinstance(value, str) else n.Number(evaluate_number(expr, {}) or 0.0)
     parts = {field.name: _folded(getattr(expr, field.name)) for field in fields(expr)}
-    return replace(expr, **parts)
+    folded = replace(expr, **parts)
+    return _decided(folded) if isinstance(folded, n.Case) else folded
+
+
+def _decided(case: n.Case) -> n.Expr:
+    """Without branches that are known not to be taken, and nothing after one that always is.
+
+    Column engines would shrink a choice that depends on no row to one row.
+    """
+    branches = []
+    otherwise = case.otherwise
+    for condition, outcome in case.branches:
+        if condition == n.Truth(True):
+            otherwise = outcome
+            break
+        if condition not in (n.Truth(False), n.Missing("boolean")):
+            branches.append((condition, outcome))
+    return replace(case, branches=tuple(branches), otherwise=otherwise) if branches else otherwise
 
 
 def _folded(part: Any) -> Any:
