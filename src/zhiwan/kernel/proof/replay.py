@@ -43,6 +43,16 @@ class Replayed:
     problems: list[str]
     events: list[AlarmEvent]
 
+    @property
+    def happened(self) -> str:
+        """All that the rules said, at offsets of the clock: `+15min above_limit opened (serious)`."""
+        told = [
+            f"+{_spoken(event.recorded_at - self.replay.clock.start)} {event.rule.rpartition('.')[2]} {event.kind}"
+            f" ({event.level})"
+            for event in self.events
+        ]
+        return "; ".join(told) or "no rule said anything"
+
 
 @dataclass
 class _Seen:
@@ -252,5 +262,4 @@ def _list(names: set[str]) -> str:
 
 
 def _spoken(span: timedelta) -> str:
-    minutes = span.total_seconds() / 60
-    return f"{minutes:g}min"
+    return print_duration(span) if span else "0min"
