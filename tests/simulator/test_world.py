@@ -169,10 +169,15 @@ def test_a_demonstration_begins_quiet_and_alive() -> None:
 def test_two_days_of_history_come_with_what_is_derived() -> None:
     packs, place, fleet, world = district(PLACES[1])
     few = [device for device in fleet if device.number % 25 == 0] + of_type(fleet, "AirStation")[:2]
+    few += [device for device in fleet if device.id in ("lamp-0001", "lamp-leak-0001")]  # one sends less than the other
     frames = list(history(packs, few, world, now=BEGAN, region=place.code))
     assert all(frame.schema == OBSERVATION_SCHEMA for frame in frames)
     names = {name for frame in frames for name in frame["property"].unique()}
     assert {"level", "depth", "pm25", "aqi", "primary"} <= names
+    lamps = next(frame for frame in frames if "leakage" in frame["property"])
+    told = {id: set(of["property"]) for (id,), of in lamps.group_by("entity")}
+    assert told["lamp-leak-0001"] == {"leakage"}
+    assert {"power", "leakage", "door"} <= told["lamp-0001"]
     level = next(frame for frame in frames if "level" in frame["property"])
     assert level["observed_at"].max() == BEGAN
     assert level["observed_at"].min() == BEGAN - timedelta(hours=48)
