@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import get_args
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,7 +16,8 @@ from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
 from zhiwan.kernel.packs.load import load_packs
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import PlaceDecl, load_place
-from zhiwan.run.simulator.fleet import SimDevice, build_fleet
+from zhiwan.kernel.packs.signals import AnySignal, Signal
+from zhiwan.run.simulator.fleet import SimDevice, build_fleet, hand_devices
 from zhiwan.run.simulator.history import history
 from zhiwan.run.simulator.models import MODELS, World
 
@@ -165,10 +169,74 @@ def test_a_demonstration_begins_quiet_and_alive() -> None:
 def test_two_days_of_history_come_with_what_is_derived() -> None:
     packs, place, fleet, world = district(PLACES[1])
     few = [device for device in fleet if device.number % 25 == 0] + of_type(fleet, "AirStation")[:2]
+    few += [device for device in fleet if device.id in ("lamp-0001", "lamp-leak-0001")]  # one sends less than the other
     frames = list(history(packs, few, world, now=BEGAN, region=place.code))
     assert all(frame.schema == OBSERVATION_SCHEMA for frame in frames)
     names = {name for frame in frames for name in frame["property"].unique()}
     assert {"level", "depth", "pm25", "aqi", "primary"} <= names
+    lamps = next(frame for frame in frames if "leakage" in frame["property"])
+    told = {id: set(of["property"]) for (id,), of in lamps.group_by("entity")}
+    assert told["lamp-leak-0001"] == {"leakage"}
+    assert {"power", "leakage", "door"} <= told["lamp-0001"]
     level = next(frame for frame in frames if "level" in frame["property"])
     assert level["observed_at"].max() == BEGAN
     assert level["observed_at"].min() == BEGAN - timedelta(hours=48)
+
+
+def test_every_model_of_the_format_is_played_and_the_other_way_round() -> None:
+    assert set(MODELS) == {name for name, _ in declared_models()}
+
+
+PLAIN = {
+    "constant": {"value": 4, "spread": 2, "jitter": 0.5},
+    "daily": {"mean": 20, "swing": 8},
+    "daylight": {},
+    "night": {"on": 120, "jitter": 3},
+    "switch": {"share": 0.3},
+    "grows": {"start": 40, "per_day": 2, "upto": 43},
+}
+
+
+def plain(name: str, hours: np.ndarray) -> np.ndarray:
+    """What a device of the place sends for a plain model, at hours of the clock on the wall from a midnight on."""
+    _, place, fleet, world = district(PLACES[0])
+    signal = dict(declared_models())[name].model_validate({"model": name} | PLAIN[name]).model_dump()
+    device = replace(fleet[0], signals={"reading": signal}, decimals={"reading": 3}, fault=None)
+    midnight = datetime(2026, 7, 8, tzinfo=ZoneInfo(place.place.zone)).timestamp()
+    return world.series(device, midnight + hours * 3600, timedelta(minutes=5))["reading"]
+
+
+def test_lamps_burn_in_the_dark_and_only_then() -> None:
+    hours = np.arange(0, 24, 0.25)
+    light, power = plain("daylight", hours), plain("night", hours)
+    assert ((power > 100) == (light < 1)).all()
+    assert 20_000 < light.max() <= 60_000
+    assert 8 <= hours[power > 100].size / 4 <= 14
+
+
+def test_plain_signals_do_what_the_reference_says() -> None:
+    hours = np.arange(0, 240, 0.1)
+    constant, daily = plain("constant", hours), plain("daily", hours[hours < 24])
+    assert ((constant >= 1.5) & (constant <= 6.5)).all()
+    assert float(np.ptp(constant)) > 0.5
+    assert (round(float(daily.max()), 1), round(float(daily.min()), 1)) == (28.0, 12.0)
+    assert hours[int(np.argmax(daily))] == pytest.approx(15, abs=0.2)
+    door = plain("switch", hours)
+    assert set(door) == {0.0, 1.0}
+    assert 0.2 < float(door.mean()) < 0.4
+    progress = plain("grows", hours)
+    assert progress.max() == 43
+    assert (np.diff(progress) >= 0).all()
+
+
+def test_devices_by_hand_stand_beside_the_first_of_their_kind_whatever_packs_there_are() -> None:
+    packs, _, fleet, _ = district(PLACES[0])
+    hands = hand_devices(packs, fleet)
+    assert (hands[0].id, hands[0].type) == ("hand-0001", "RiverLevelStation")
+    assert not {device.id for device in hands} & {device.id for device in fleet}
+    assert all(device.fault is None and device.fields for device in hands)
+
+
+def declared_models() -> list[tuple[str, type[Signal]]]:
+    union, _ = get_args(AnySignal)
+    return [(get_args(model.model_fields["model"].annotation)[0], model) for model in get_args(union)]

@@ -25,16 +25,17 @@ With = Annotated[list[Path] | None, typer.Option("--with", help="More roots of p
 def check(
     folders: Folders = None,
     others: With = None,
-    place: Annotated[Path | None, typer.Option(help="Place whose roles the packs may name.")] = None,
+    place: Annotated[Path | None, typer.Option(help="Place whose roles and rows the packs may name.")] = None,
 ) -> None:
     """Check packs whole: files, names, units, dates, expressions, code, replays. Exit code 1 when one is wrong."""
     from zhiwan.kernel.proof.check import check_pack, load_readable
 
     wanted, roots = _wanted(folders, others)
-    among, roles = load_readable(roots), _roles(place)
+    among, places = load_readable(roots), _places(place)
+    roles, rows = _roles(places), _rows(places)
     wrong = 0
     for folder in wanted:
-        faults = check_pack(folder, among, roles)
+        faults = check_pack(folder, among, roles, rows)
         wrong += bool(faults)
         typer.echo(f"{'✗' if faults else '✓'} {_shown(folder)}")
         for fault in faults:
@@ -74,6 +75,8 @@ def replay(
                 typer.echo(f"  {'✗' if result.problems else '✓'} {result.replay.kind:8}{result.replay.title}")
                 for problem in result.problems:
                     typer.echo(f"      {problem}")
+                if result.problems:
+                    typer.echo(f"      what happened: {result.happened}")
                 for event in result.events if verbose else ():
                     typer.echo(f"      {event.recorded_at:%H:%M:%S} {event.kind} {event.level}: {event.message_en}")
         except PackBroken as fault:
@@ -86,6 +89,8 @@ def replay(
 @packs_app.command()
 def new(
     name: Annotated[str, typer.Argument(help="<part>/<name>, such as life/noise")],
+    type: Annotated[str | None, typer.Option(help="Name of its first type, such as LampPost.")] = None,
+    mission: Annotated[str, typer.Option(help="Row of the mission it works on, such as A18.")] = "A5",
     root: Annotated[Path, typer.Option(help="Folder of packs it is written to.")] = CHECKOUT / "packs",
 ) -> None:
     """Start a pack: a small complete one that passes check and replay."""
@@ -93,13 +98,13 @@ def new(
     from zhiwan.kernel.proof.scaffold import new_pack
 
     try:
-        folder = new_pack(name, root)
+        folder = new_pack(name, root, type=type, mission=mission)
     except PackBroken as refused:
         typer.echo(str(refused), err=True)
         raise typer.Exit(1) from None
-    typer.echo(
-        f"Wrote {_shown(folder)}. Now: zhiwan pack check {_shown(folder)} && zhiwan pack replay {_shown(folder)}"
-    )
+    shown = _shown(folder)
+    typer.echo(f"Wrote {shown}. Now: bin/zhiwan pack check {shown} && bin/zhiwan pack replay {shown}")
+    typer.echo("What to change next: docs/how-to/first-pack.md")
 
 
 def _wanted(folders: list[Path] | None, others: list[Path] | None) -> tuple[list[Path], list[Path]]:
@@ -129,13 +134,22 @@ def _needed(pack: Pack, among: list[Pack]) -> list[Pack]:
     return list(found.values())
 
 
-def _roles(place: Path | None) -> set[str] | None:
-    """Roles of the named place, of the place of this process, or of all places of the checkout."""
+def _places(place: Path | None) -> list[Path]:
+    """The named place, the place of this process, or all places of the checkout."""
+    named = place or (Path(os.environ["ZHIWAN_PLACE"]) if "ZHIWAN_PLACE" in os.environ else None)
+    return [named] if named else sorted(path.parent for path in (CHECKOUT / "places").glob("*/place.yml"))
+
+
+def _roles(places: list[Path]) -> set[str] | None:
     from zhiwan.kernel.packs.place import load_place
 
-    named = place or (Path(os.environ["ZHIWAN_PLACE"]) if "ZHIWAN_PLACE" in os.environ else None)
-    places = [named] if named else sorted(path.parent for path in (CHECKOUT / "places").glob("*/place.yml"))
     return {role.id for one in places for role in load_place(one).roles} or None
+
+
+def _rows(places: list[Path]) -> set[str] | None:
+    from zhiwan.kernel.packs.mission import plan_rows
+
+    return {row.id for one in places for row in plan_rows(one)} or None
 
 
 def _shown(folder: Path) -> str:

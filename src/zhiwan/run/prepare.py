@@ -65,10 +65,10 @@ def prepare(*, demo: bool, tell: Callable[[str], None]) -> Prepared:
     forget_signs_of_life()
     accounts = make_accounts()
     tell("place and accounts are loaded")
-    device = load_demo() if demo else None
+    by_hand = load_demo() if demo else {}
     if demo:
         tell("demonstration is loaded")
-    write_demo_file(accounts=accounts, device=device)
+    write_demo_file(accounts=accounts, by_hand=by_hand)
     phone_link = sign_in_link(phone=True) if os.environ.get("ZHIWAN_LAN_ADDRESS") else ""
     return Prepared(link=sign_in_link(), phone_link=phone_link)
 
@@ -129,26 +129,32 @@ def make_accounts() -> list[dict[str, str]]:
     return made
 
 
-def load_demo() -> dict[str, str] | None:
-    """Entities, devices and two days of the demonstration; {id, secret} of the one device that no simulator drives."""
+def load_demo() -> dict[str, str]:
+    """Entities, devices and two days of the demonstration; secrets by id of the devices that no simulator drives."""
     from zhiwan.run.simulator.load import load_district
 
-    device = load_district(packs(), place(), data_folder().path)
+    by_hand = load_district(packs(), place(), data_folder().path)
     with acting_system("cli"):
         compute_zone_members()
-    return device
+    return by_hand
 
 
-def write_demo_file(*, accounts: list[dict[str, str]], device: dict[str, str] | None) -> None:
-    """`demo.json`: what a newcomer, or a test, needs to come in by every door."""
+def write_demo_file(*, accounts: list[dict[str, str]], by_hand: dict[str, str]) -> None:
+    """`demo.json`: what a newcomer, or a test, needs to come in by every door.
+
+    `device` is the first by id of those that nobody drives: whichever packs there are, hand-0001 stays it.
+    """
     folder = data_folder()
     before = folder.read_demo()
+    by_hand = by_hand or before.get("by_hand", {})
+    device = next(({"id": id, "secret": secret} for id, secret in sorted(by_hand.items())), before.get("device"))
     body: dict[str, Any] = {
         "url": _url(),
         "mqtt_port": int(os.environ.get("ZHIWAN_MQTT_PORT", "1883")),
         "token": before.get("token") or _new_token(),
         "accounts": accounts,
-        "device": device or before.get("device"),
+        "device": device,
+        "by_hand": by_hand,
     }
     if body != before:
         private_file(folder.demo_file, json.dumps(body, ensure_ascii=False, indent=2) + "\n")

@@ -64,3 +64,17 @@ def test_all_mistakes_of_a_pack_are_told_at_once(root: Path) -> None:
     assert {fault.code for fault in faults} == {"PACK-030"}
     manifest.write_text(manifest.read_text("utf-8").replace("[A5]", "[A5, X1, Y2]"), "utf-8")
     assert [fault.code for fault in check_pack(root / "life/noise")] == ["PACK-043", "PACK-043"]
+
+
+def test_a_type_of_another_pack_cannot_be_declared_again(root: Path) -> None:
+    types = root / "life/noise/types.yml"
+    types.write_text(types.read_text("utf-8").replace("NoiseStation", "WeatherStation"), "utf-8")
+    (fault,) = check_pack(root / "life/noise", load_readable([root]))
+    assert str(fault).startswith("PACK-010: types.yml:2 types[WeatherStation].id: ")
+    assert fault.values["first"] == "base.weather"
+
+
+def test_rows_are_asked_of_the_place_only_when_it_has_a_plan(root: Path) -> None:
+    assert check_pack(root / "life/noise") == []
+    (fault,) = check_pack(root / "life/noise", rows=["C6"])
+    assert (fault.code, fault.values["name"]) == ("PACK-043", "A5")

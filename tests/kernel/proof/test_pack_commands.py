@@ -46,8 +46,32 @@ def test_an_expectation_that_does_not_hold_fails_the_build(folder: Path) -> None
     code, said = zhiwan_pack("replay", folder, "--rule", "above_limit")
     assert (code, "4 replayed, 1 wrong" in said) == (1, True)
     assert "at +15min: the level is serious, expected attention" in said
+    assert "what happened: +15min above_limit opened (serious); +25min above_limit cleared (serious)" in said
 
 
 def test_a_pack_is_never_overwritten(folder: Path) -> None:
     code, said = zhiwan_pack("new", "life/noise", "--root", folder.parent.parent)
     assert (code, "exists already" in said) == (1, True)
+
+
+def test_the_first_type_and_the_row_may_be_named_at_once(tmp_path: Path) -> None:
+    code, _ = zhiwan_pack("new", "base/lamps", "--type", "LampPost", "--mission", "A18", "--root", tmp_path)
+    assert code == 0
+    folder = tmp_path / "base" / "lamps"
+    assert "- id: LampPost" in (folder / "types.yml").read_text("utf-8")
+    assert "mission: [A18]" in (folder / "pack.yml").read_text("utf-8")
+    assert zhiwan_pack("check", folder)[0] == 0
+
+
+@pytest.mark.parametrize("wrong", [("--type", "lamp post"), ("--mission", "18")])
+def test_what_the_check_would_refuse_is_not_written(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    code, said = zhiwan_pack("new", "base/lamps", *wrong, "--root", tmp_path)
+    assert (code, wrong[1] in said) == (1, True)
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_row_that_the_place_does_not_list_is_told(folder: Path) -> None:
+    manifest = folder / "pack.yml"
+    manifest.write_text(manifest.read_text("utf-8").replace("[A5]", "[A5, A99]"), "utf-8")
+    code, said = zhiwan_pack("check", folder)
+    assert (code, 'PACK-043 pack.yml:7 pack.mission: "A99" is no row of the mission' in said) == (1, True)

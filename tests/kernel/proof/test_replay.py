@@ -124,3 +124,20 @@ def test_other_entities_have_feeds_of_their_own(packs: PackSet) -> None:
         others=[{"type": "NoiseStation", "id": "n2"}], feeds={"reading": [20, 20, 20], "n2.reading": [30, 30, 30]},
     )  # fmt: skip
     assert result.problems == []
+
+
+def test_a_date_begins_at_midnight_of_the_clock(tmp_path: Path) -> None:
+    """As it does live, in the zone of the place: a permit that ends on the 2nd is over at its first moment."""
+    folder = new_pack("life/noise", tmp_path)
+    types, rules = folder / "types.yml", folder / "rules.yml"
+    ends = "  fields:\n    ends: {title: {zh: 到期, en: Ends}, type: date}\n"
+    types.write_text(types.read_text("utf-8").replace("  fields:\n", ends), "utf-8")
+    late = rules.read_text("utf-8").replace("when: value > :limit\n", "when: observed_at >= ends\n")
+    rules.write_text(
+        late.replace("    clear: value < :limit - 5\n", "").replace("lasting: 10min", "lasting: 0s"), "utf-8"
+    )
+    packs = PackSet.of([load_pack(folder)])
+    clock = {"start": "2026-07-01T23:50:00+08:00", "step": "5min"}
+    entity = {"type": "NoiseStation", "fields": {"ends": "2026-07-02"}}
+    expect = [{"at": "+5min", "open": []}, {"at": "+10min", "open": ["above_limit"]}]
+    assert run(packs, [20, 20, 20], *expect, clock=clock, entity=entity).problems == []

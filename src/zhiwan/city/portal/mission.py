@@ -8,7 +8,6 @@ stays empty.
 from __future__ import annotations
 
 import ast
-import csv
 import json
 import re
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from zhiwan.city.packs_loaded import packs
+from zhiwan.kernel.packs.mission import plan_rows
 from zhiwan.kernel.packs.models import Pack
 
 RESULTS = Path(".cache") / "test-results.json"
@@ -91,12 +91,8 @@ def mission_rows() -> list[MissionRow]:
 
 def _plan() -> list[tuple[str, dict[str, str]]]:
     """The rows that the place lists; a place without a plan has none."""
-    file = settings.ZHIWAN_PLACE / "mission.csv" if settings.ZHIWAN_PLACE else None
-    if file is None or not file.is_file():
-        return []
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        listed = list(csv.DictReader(handle))
-    return [(row["id"], {"zh": row["title"], "en": row.get("title_en") or row["title"]}) for row in listed]
+    listed = plan_rows(settings.ZHIWAN_PLACE) if settings.ZHIWAN_PLACE else []
+    return [(row.id, {"zh": row.title, "en": row.title_en}) for row in listed]
 
 
 def _screens(pack: Pack) -> list[Screen]:

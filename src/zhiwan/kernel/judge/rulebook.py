@@ -5,7 +5,7 @@ RuleBook.compile(packs) → book.groups[(type, property)] → the rules that wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ _RESERVED = ("value", "previous", "observed_at")
 _FIELD_KINDS: dict[str, n.Kind] = {
     "number": "number", "text": "text", "choice": "text", "boolean": "boolean", "date": "time",
 }  # fmt: skip
+_WHERE = "`where` says which entities at all: only fields and parameters stand there; readings belong in `when`."
 _OF_EVERY_ENTITY = {
     "id": Known("text"), "name": Known("text"), "town": Known("text"), "area": Known("text"),
     "lon": Known("number"), "lat": Known("number"),
@@ -172,7 +173,7 @@ class _Compiler:
         type_name, _, prop = rule.watch.partition(".")
         decl = self.packs.property(rule.watch)
         levels = {level.id: level for level in self.packs.scale(pack, rule.scale).levels}
-        scope = self._rule_scope(pack, self.packs.type(type_name), decl)
+        scope = self._rule_scope(pack, self.packs.type(type_name), prop, levels)
         if rule.when is None and rule.absent is None:
             raise RuleRefused(what="rule", id=id, problem="it has neither when nor absent", advice="Add one of them.")
 
@@ -182,7 +183,9 @@ class _Compiler:
             except ExpressionRefused as refused:
                 raise refused.found_in(f'rule "{id}", {key}') from None
 
-        still = Scope(_without(scope.names, _RESERVED), scope.parameters)  # where: nothing that changes by reading
+        # where: nothing that changes by reading
+        hints = dict.fromkeys((*_RESERVED, *scope.links["self"]), _WHERE)
+        still = Scope(_without(scope.names, _RESERVED), scope.parameters, hints=hints)
         where = read("where", rule.where, "boolean", n.Truth(True), still)
         when = read("when", rule.when, "boolean", n.Truth(False))
         clear = read("clear", rule.clear, "boolean", n.Not(when))
@@ -213,19 +216,25 @@ class _Compiler:
                     advice=f"Levels of the scale: {', '.join(levels)}.",
                 )  # fmt: skip
 
-    def _rule_scope(self, pack: Pack, type: EntityType, decl: PropertyDecl) -> Scope:
-        watched = Known("number", decl.unit)
+    def _rule_scope(self, pack: Pack, type: EntityType, prop: str, levels: Collection[str]) -> Scope:
+        watched = Known("number", type.properties[prop].unit)
         names = self._fields(type) | {"value": watched, "observed_at": Known("time")}
         links = {link: self._properties(self.packs.type(one.to)) for link, one in type.links.items()}
         links["self"] = self._properties(type)
-        return Scope(names, self._parameters(pack), links, watched)
+        hints = {name: f"It is a reading of the entity: write latest(self.{name})." for name in type.properties}
+        hints[prop] = "It is the watched reading: write value."
+        hints |= {one: f"It is a level, a text in quotes; alone in its line: level: \"'{one}'\"." for one in levels}
+        return Scope(names, self._parameters(pack), links, watched, hints)
 
     def _fields(self, type: EntityType) -> dict[str, Known]:
         for name in type.fields:
             if name in _RESERVED:
                 advice = f"Rename it; {', '.join(_RESERVED)} are words of the language."
                 raise RuleRefused(what="type", id=type.id, problem=f'a field is named "{name}"', advice=advice)
-        fields = {name: Known(_FIELD_KINDS[one.type], one.unit) for name, one in type.fields.items()}
+        fields = {
+            name: Known(_FIELD_KINDS[one.type], one.unit, choices=tuple(choice.id for choice in one.choices))
+            for name, one in type.fields.items()
+        }
         return fields | _OF_EVERY_ENTITY
 
     def _properties(self, type: EntityType) -> dict[str, Known]:

@@ -43,7 +43,11 @@ class PackFault(PackBroken):
 class NotYaml(PackFault):
     code = "PACK-001"
     what = "this is not YAML: {problem}"
+    detail = "{clue}"
     hint = "Mend the line; an editor with YAML support marks the spot."
+
+    def __init__(self, *, clue: str = "", **values: Any) -> None:
+        super().__init__(clue=clue, **values)
 
 
 class KeyTwice(PackFault):

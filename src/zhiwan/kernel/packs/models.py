@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from zhiwan.kernel.packs.signals import AnySignal, DrawnField
+
 _DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
@@ -44,6 +46,8 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 #: An id of this pack, or `<last part of another pack>.<id>`; the loader makes it global (`governance.flood.patrol`).
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47}){0,2}$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,47}$")]
+#: A device of the demonstration that a person publishes for.
+HandId = Annotated[str, Field(pattern=r"^hand-[a-z0-9-]{1,40}$")]
 Grade = Annotated[int, Field(ge=1, le=5)]
 Tone = Literal["green", "blue", "yellow", "orange", "red", "purple", "maroon", "grey"]
 
@@ -87,7 +91,7 @@ class FieldDecl(Declared):
     grade: Grade = 1  # 1 public … 5; personal fields at least 3
     kind: Literal["id_number", "name", "phone", "address", "bank_card", "plate", "email", "birth_date"] | None = None
     choices: list[Choice] = []
-    required: bool = False  # an import without it is refused
+    required: bool = False  # an import without it is refused, and a simulated entity too
 
 
 class PropertyDecl(Declared):
@@ -100,7 +104,7 @@ class PropertyDecl(Declared):
     cadence: Duration | None = None  # expected interval between readings
     frozen_after: Duration | None = None  # the same value for so long is a fault
     skew_after: Duration | None = None  # |observed - received| above this is flagged (default 5 min)
-    choices: list[Choice] = []  # value is the index
+    choices: list[Choice] = []  # the value is the index, counted from 0
     decimals: int = 2
     derived: bool = False  # written by a derive step, never by a device
 
@@ -114,7 +118,7 @@ class EntityType(Declared):
     id: TypeName
     title: Text
     model: str | None = None  # name in Smart Data Models, where one exists
-    icon: str = "map-pin"  # Tabler icon name
+    icon: str = "map-pin"  # name of an outline icon of Tabler; one that does not exist shows as a map pin
     fields: dict[Identifier, FieldDecl] = {}
     properties: dict[Identifier, PropertyDecl] = {}
     links: dict[Identifier, LinkDecl] = {}
@@ -237,7 +241,7 @@ class WarningKind(Declared):
 
 class PlanTask(Declared):
     id: Identifier
-    post: Identifier  # role id of the place
+    post: Identifier  # role of the place: places/…/posts.yml
     text: Text
     receipt_within: Duration
     done_within: Duration | None = None
@@ -271,7 +275,7 @@ class CaseKind(Declared):
     id: Identifier
     title: Text
     noun: Text  # 案件, 工单, 隐患 … as the field says
-    handled_by: Identifier  # role id of the place
+    handled_by: Identifier  # role of the place: places/…/posts.yml
     take_within: Duration
     handle_within: Duration
     outcomes: Annotated[list[Outcome], Field(min_length=2)]
@@ -332,7 +336,7 @@ class Source(Declared):
 
 # demo.yml
 class DemoDevice(Declared):
-    """How the simulated district places and drives one type (seeded; see zhiwan.run.simulator)."""
+    """Devices of one type that the simulated district places and drives."""
 
     type: TypeName
     count: Annotated[int, Field(ge=1)]
@@ -340,8 +344,9 @@ class DemoDevice(Declared):
     name: Text  # {n} and {place} are filled
     near: Literal["village", "coast", "river", "road", "seat"] = "village"
     every: Duration
-    signals: dict[Identifier, dict[str, Any]]  # property → {model: tide|rain|…, parameters}
-    fields: dict[Identifier, Any] = {}
+    signals: dict[Identifier, AnySignal]  # property → {model: daily, its options}, see below
+    fields: dict[Identifier, DrawnField] = {}  # a value, {between: [a, b]} or {choose: [a, b]}; text: {n}, {place}
+    by_hand: HandId | None = None  # hand-lamp: one more that nobody simulates; its secret stands in demo.json
 
 
 class Demo(Declared):

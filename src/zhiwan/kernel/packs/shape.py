@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable
 from functools import cache
@@ -13,15 +14,17 @@ from zhiwan.kernel.packs.broken import LanguageMissing, PackFault, WrongShape
 from zhiwan.kernel.packs.strict_yaml import Document, YamlPath, show_path
 
 _ADVICE = {
-    "extra_forbidden": "Remove the key or mend its spelling; docs/how-to/write-a-pack.md lists the keys of every file.",
+    "extra_forbidden": "Remove the key or mend its spelling; docs/reference/pack-files.md lists the keys of each file.",
     "missing": "Add the key.",
     "string_type": "Write text; put quotes round digits, true and false where text is meant.",
     "bool_type": "Write true or false (yes, no, on and off are plain text in YAML 1.2).",
     "bool_parsing": "Write true or false (yes, no, on and off are plain text in YAML 1.2).",
     "string_pattern_mismatch": "Ids are small letters, digits and _; types begin with a capital; Type.property.",
     "literal_error": "Use one of the listed words.",
+    "union_tag_invalid": "All models and their options: docs/reference/pack-files.md, signals of demo.yml.",
+    "union_tag_not_found": "Write it as {model: daily, mean: 20, swing: 8}.",
 }
-
+_QUOTES = 'If these words end a text: inside {…} a text with a comma stands in quotes: en: "one, two".'
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
@@ -39,7 +42,7 @@ def shaped(document: Document, shape: Any, value: Any = None, at: YamlPath = ())
 def faults_of(error: ValidationError, document: Document, at: YamlPath = ()) -> list[PackFault]:
     """Every complaint of one validation, in the order of the file. Faults of a union are told once."""
     faults: dict[tuple[Any, ...], PackFault] = {}
-    for problem in error.errors(include_url=False, include_context=False):
+    for problem in error.errors(include_url=False, include_context=True):
         path = document.real_path((*at, *problem["loc"]))
         line = document.line(path)
         where = _named(document, path)
@@ -51,19 +54,36 @@ def faults_of(error: ValidationError, document: Document, at: YamlPath = ()) -> 
             )
         else:
             fault = WrongShape(
-                file=document.file, line=line, where=where, problem=_told(kind, last, problem["msg"]),
-                advice=_ADVICE.get(kind, "See docs/how-to/write-a-pack.md for what stands here."),
+                file=document.file, line=line, where=where, problem=_told(kind, last, problem),
+                advice=_advice(kind, last, problem),
             )  # fmt: skip
         faults.setdefault((path, type(fault), last if kind in ("missing", "extra_forbidden") else ""), fault)
-    return sorted(faults.values(), key=lambda fault: fault.line)
+    # A misspelt key is unknown and missing at once: what stands there is told before what does not.
+    ordered = sorted(faults.values(), key=lambda fault: "is missing" in str(fault.values.get("problem")))
+    return sorted(ordered, key=lambda fault: fault.line)
 
 
-def _told(kind: str, key: str, message: str) -> str:
+def _told(kind: str, key: str, problem: Any) -> str:
+    message = str(problem["msg"])
     if kind == "extra_forbidden":
         return f'the key "{key}" is not known here'
     if kind == "missing":
         return f'the key "{key}" is missing'
+    if kind == "union_tag_invalid":
+        return f'there is no model "{problem["ctx"]["tag"]}"'
+    if kind == "union_tag_not_found":
+        return "the signal names no model"
     return message.removeprefix("Value error, ")[0].lower() + message.removeprefix("Value error, ")[1:]
+
+
+def _advice(kind: str, key: str, problem: Any) -> str:
+    if kind == "extra_forbidden" and problem["input"] is None and " " in key:
+        return _QUOTES
+    if kind == "union_tag_invalid":
+        known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+        near = difflib.get_close_matches(problem["ctx"]["tag"], known, n=1)
+        return (f'Did you mean "{near[0]}"? ' if near else "") + _ADVICE[kind]
+    return _ADVICE.get(kind, "See docs/how-to/write-a-pack.md for what stands here.")
 
 
 def _named(document: Document, path: YamlPath) -> str:

@@ -30,6 +30,16 @@ _HEX = re.compile(r"^[-+]?0[xb][0-9a-fA-F_]+$")
 _SPECIAL = re.compile(r"^[-+]?\.(inf|Inf|INF|nan|NaN|NAN)$")
 _GROUPED = re.compile(r"^[-+]?[0-9]{1,3}(_[0-9]{3})+$")
 _EXACT = 2**53
+#: What people do most often where a parser only says what it expected instead.
+_CLUES = (
+    (re.compile(r"^ *\t"), "Line {line} is indented with a tab: use spaces."),
+    (
+        re.compile(r"(^\s*(- +)?|[{,，]\s*)\w+：|，\s*[a-z_]+:"),
+        "Line {line} has a full-width ： or ，: keys take : and ,.",
+    ),
+    (re.compile(r"^\s*(- +)?[a-z_]+:[^\s:]"), "Line {line} lacks a space after the colon."),
+    (re.compile(r"[{,]\s*(zh|en): [^\"'{},][^{},]*: "), "Line {line} has a text with a colon: put it in quotes."),
+)
 
 
 class Document:
@@ -76,10 +86,21 @@ def parse_yaml(data: bytes, shown: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise NotYaml(file=shown, line=line, problem=str(error.problem or error.context)) from error
+        problem = str(error.problem or error.context)
+        raise NotYaml(file=shown, line=line, problem=problem, clue=_clue(text, line, problem)) from error
     except YAMLError as error:
         raise NotYaml(file=shown, line=1, problem=str(error).splitlines()[0]) from error
     return Document(shown, value, reader.lines)
+
+
+def _clue(text: str, line: int, problem: str) -> str:
+    """What is likely wrong: the mistake often stands a line before the one where reading failed."""
+    rows = text.splitlines()
+    for number in (line, line - 1):
+        for looks_like, clue in _CLUES if 1 <= number <= len(rows) else ():
+            if looks_like.search(rows[number - 1]):
+                return clue.format(line=number)
+    return "Keys that belong together begin in the same column." if "block" in problem else ""
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -37,18 +37,25 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check_pack(folder: Path, among: Iterable[Pack] = (), roles: Collection[str] | None = None) -> list[PackBroken]:
+def check_pack(
+    folder: Path,
+    among: Iterable[Pack] = (),
+    roles: Collection[str] | None = None,
+    rows: Collection[str] | None = None,
+) -> list[PackBroken]:
     """Everything wrong with one pack, in the order of the checks; empty when it is sound.
 
-    `among` are the other packs it may name (one with the same id is left out), `roles` those of the place; without
-    roles no post is checked.
+    `among` are the other packs it may name (one with the same id is left out), `roles` and `rows` the roles of the
+    place and the rows of its plan; without them no post and no row is checked.
     """
     try:
         read = read_pack(folder)
-        packs = PackSet.of([read.pack, *(pack for pack in among if pack.id != read.pack.id)])
     except PackBroken as fault:
         return [fault]
-    subject = Subject(read, packs, roles)
+    others = [pack for pack in among if pack.id != read.pack.id]
+    if taken := list(types.types_taken(read, others)):
+        return list(taken)
+    subject = Subject(read, PackSet.of([read.pack, *others]), roles, rows)
     faults: list[PackBroken] = [fault for check in CHECKS for fault in check(subject)]
     # Compiling with names that lead nowhere would only repeat what was told.
     return faults or list(expressions.expressions(subject))

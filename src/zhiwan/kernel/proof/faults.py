@@ -11,7 +11,7 @@ PackFault (packs.broken, PACK-001 to 013: one file by itself)
 ├── IndicatorUnknown   PACK-027      ├── DatesWrong         PACK-035      ├── MissionUnknown   PACK-043
 ├── DerivedIsFed       PACK-044      ├── NeedMissing        PACK-046      ├── RuleSilent       PACK-047
 ├── EmitMissing        PACK-045      ├── OrderWrong         PACK-048      ├── ChoicesMissing   PACK-049
-    └── NeedNotLoaded      PACK-050
+├── NeedNotLoaded      PACK-050      └── FieldUnfit         PACK-051
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class GradeTooLow(PackFault):
 
 class ReplayMissing(PackFault):
     code = "PACK-032"
-    what = "the rule has no replay that {kinds}"
-    detail = "Every rule is replayed four ways: fires, stays silent, arrives late, goes missing."
-    hint = "Add a replay with `rule: {rule}` and the missing `kind` to tests/*.yml."
+    what = "the rule lacks replays of kind {kinds}"
+    detail = "Every rule is replayed four ways: it fires, stays silent, its data arrives late, its data goes missing."
+    hint = "Add one of each with `rule: {rule}` to tests/*.yml."
 
 
 class ReplayMislabelled(PackFault):
@@ -145,7 +145,9 @@ class ValueMissing(PackFault):
 class UnitWrong(PackFault):
     code = "PACK-038"
     what = "{problem}"
-    hint = 'Write a UCUM code: m, mm, ug/m3, mg/m3, Cel, %, m/s, kW; "1" (in quotes) for a plain number.'
+    hint = (
+        'Write a UCUM code: m, mm, ug/m3, mg/m3, Cel, %, m/s, W, kW, mA, lx, deg; "1" (in quotes) for a plain number.'
+    )
 
 
 class UnitsApart(PackFault):
@@ -177,7 +179,7 @@ class LedgerUnknown(PackFault):
 class MissionUnknown(PackFault):
     code = "PACK-043"
     what = '"{name}" is no row of the mission'
-    hint = "Rows are a letter A to E and a number, with an optional second number: C6, D17.6."
+    hint = "Name rows of mission.csv of the place: a letter A to E, a number, at times a second one: C6, D17.6."
 
 
 class DerivedIsFed(PackFault):
@@ -221,3 +223,9 @@ class ChoicesMissing(PackFault):
     code = "PACK-049"
     what = "{problem}"
     hint = "List `choices` with id and title at fields of type choice, and nowhere else."
+
+
+class FieldUnfit(PackFault):
+    code = "PACK-051"
+    what = "{problem}"
+    hint = "{advice}"

@@ -19,7 +19,9 @@ from pydantic import BaseModel
 from zhiwan.kernel.packs import broken
 from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.load import FILES
-from zhiwan.kernel.packs.models import print_duration
+from zhiwan.kernel.packs.models import DemoDevice, Tone, print_duration
+from zhiwan.kernel.packs.replays import ReplayKind
+from zhiwan.kernel.packs.signals import AnySignal, Between, Choose, Signal
 from zhiwan.kernel.proof import faults
 from zhiwan.kernel.proof.checks.ledger import QUALITIES
 from zhiwan.kernel.proof.schemas import PLACE_FILES, write_schemas
@@ -30,7 +32,9 @@ _PLAIN_WORDS = {
     "float": "number", "int": "whole number", "bool": "true or false",
     "AwareDatetime": "time with offset", "Grade": "1 to 5", "Duration": "duration", "Offset": "+duration",
     "AreaCode": "area code in quotes", "Slug": "id, - allowed", "EntityId": "entity id", "FeedItem": "feed item",
-    "Any": "anything",
+    "Any": "anything", "AnySignal": "signal", "DrawnField": "value, between or choose", "HandId": "id, hand-…",
+    "Tone": " · ".join(f"`{tone}`" for tone in get_args(Tone)),
+    "ReplayKind": " · ".join(f"`{kind}`" for kind in get_args(ReplayKind)),
 }  # fmt: skip
 
 
@@ -54,6 +58,7 @@ def _files_page() -> str:
                     continue
                 told.add(model.__name__)
                 text += _table(model)
+                text += _signals_table() if model is DemoDevice else []
                 waiting += [inner for field in model.model_fields.values() for inner in _models_in(field.annotation)]
     text += ["## Qualities of the ledger", "", "| key | meaning |", "|---|---|"]
     text += [f"| `{key}` | {meaning} |" for key, meaning in QUALITIES.items()]
@@ -62,7 +67,7 @@ def _files_page() -> str:
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if annotation.__name__ != "Text":
+        if annotation.__name__ != "Text" and not issubclass(annotation, Signal | Between | Choose):
             yield annotation
         return
     for inner in get_args(annotation):
@@ -81,6 +86,25 @@ def _table(model: type[BaseModel]) -> list[str]:
             "**required**" if field.is_required() else f"`{_default(field.get_default(call_default_factory=True))}`"
         )
         text.append(f"| `{field.alias or name}` | {kind} | {default} | {comment} |")
+    return [*text, ""]
+
+
+def _signals_table() -> list[str]:
+    """One row per model of a signal: its sentence, and its options with their defaults."""
+    text = ["**Signals of demo.yml**: `power: {model: night, on: 120}`", ""]
+    text += ["| model | sends | options |", "|---|---|---|"]
+    union, _ = get_args(AnySignal)
+    for model in get_args(union):
+        options = []
+        for name, field in model.model_fields.items():
+            words = get_args(field.annotation)
+            if name == "model":
+                (spoken,) = words
+            elif words and all(isinstance(word, str) for word in words):
+                options.append(f"`{name}`: " + ", ".join(f"`{word}`" for word in words))
+            else:
+                options.append(f"`{name}`" + (" **required**" if field.is_required() else f" {field.default:g}"))
+        text.append(f"| `{spoken}` | {(model.__doc__ or '').strip()} | {'; '.join(options)} |")
     return [*text, ""]
 
 

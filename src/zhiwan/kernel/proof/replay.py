@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import polars as pl
@@ -42,6 +42,16 @@ class Replayed:
     replay: Replay
     problems: list[str]
     events: list[AlarmEvent]
+
+    @property
+    def happened(self) -> str:
+        """All that the rules said, at offsets of the clock: `+15min above_limit opened (serious)`."""
+        told = [
+            f"+{_spoken(event.recorded_at - self.replay.clock.start)} {event.rule.rpartition('.')[2]} {event.kind}"
+            f" ({event.level})"
+            for event in self.events
+        ]
+        return "; ".join(told) or "no rule said anything"
 
 
 @dataclass
@@ -158,7 +168,8 @@ def _world(packs: PackSet, replay: Replay) -> World:
     by_type: dict[str, list[ReplayEntity]] = {}
     for entity in (replay.entity, *replay.others):
         by_type.setdefault(entity.type, []).append(entity)
-    entities = {name: _entities(packs.type(name), members) for name, members in by_type.items()}
+    zone = replay.clock.start.tzinfo or UTC
+    entities = {name: _entities(packs.type(name), members, zone) for name, members in by_type.items()}
     schema = {"from_id": pl.String(), "link": pl.String(), "to_id": pl.String()}
     links = pl.DataFrame(
         [{"from_id": link.from_, "link": link.link, "to_id": link.to} for link in replay.links], schema=schema
@@ -166,7 +177,7 @@ def _world(packs: PackSet, replay: Replay) -> World:
     return World(entities=entities, links=links, parameters=packs.parameters, region=replay.region, space="replay")
 
 
-def _entities(kind: EntityType, members: list[ReplayEntity]) -> pl.DataFrame:
+def _entities(kind: EntityType, members: list[ReplayEntity], zone: tzinfo) -> pl.DataFrame:
     schema: dict[str, pl.DataType] = {
         "id": pl.String(), "name": pl.String(), "town": pl.String(), "area": pl.String(),
         "lon": pl.Float64(), "lat": pl.Float64(),
@@ -174,17 +185,18 @@ def _entities(kind: EntityType, members: list[ReplayEntity]) -> pl.DataFrame:
     schema |= {name: _FIELD_TYPES[declared.type] for name, declared in kind.fields.items()}
     rows = [
         {"id": one.id, "name": one.name, "town": one.town, "area": one.area or one.town, "lon": 0.0, "lat": 0.0}
-        | {name: _field(declared, one.fields.get(name)) for name, declared in kind.fields.items()}
+        | {name: _field(declared, one.fields.get(name), zone) for name, declared in kind.fields.items()}
         for one in members
     ]
     return pl.DataFrame(rows, schema=schema)
 
 
-def _field(declared: FieldDecl, value: Any) -> Any:
+def _field(declared: FieldDecl, value: Any, zone: tzinfo) -> Any:
+    """A date is its first moment at the offset of the clock, as it is in the zone of the place when it is live."""
     if value is None:
         return None
     if declared.type == "date":
-        return datetime.fromisoformat(f"{value}T00:00:00+00:00")
+        return datetime.combine(date.fromisoformat(value), time(), zone).astimezone(UTC)
     return float(value) if declared.type == "number" else value
 
 
@@ -252,5 +264,4 @@ def _list(names: set[str]) -> str:
 
 
 def _spoken(span: timedelta) -> str:
-    minutes = span.total_seconds() / 60
-    return f"{minutes:g}min"
+    return print_duration(span) if span else "0min"

@@ -33,11 +33,12 @@ class Spot:
 
 @dataclass(frozen=True)
 class Subject:
-    """One pack under check. `roles` are those of the place; None: no place is known, roles are not checked."""
+    """One pack under check. `roles` are those of the place, `rows` those of its plan; None: unknown, not checked."""
 
     read: Read
     packs: PackSet
     roles: Collection[str] | None = None
+    rows: Collection[str] | None = None
 
     @property
     def pack(self) -> Pack:

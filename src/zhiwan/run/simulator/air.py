@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zhiwan.run.simulator.fleet import SimDevice
-from zhiwan.run.simulator.sky import DAY, Array
+from zhiwan.run.simulator.sky import DAY, Array, sun
 from zhiwan.run.simulator.world import World, model
 
 Options = Mapping[str, Any]
@@ -27,14 +27,9 @@ def _rush(hour: Array) -> Array:
     return found
 
 
-def _sun(hour: Array) -> Array:
-    found: Array = np.maximum(0.0, np.sin(np.pi * (hour - 6) / 13)) * (hour > 6) * (hour < 19)
-    return found
-
-
 def _wind(world: World, t: Array) -> Array:
     hour = world.hours(t)
-    found: Array = 3.0 + 1.8 * world.mood("wind", t) + 1.2 * _sun(hour)  # a sea breeze by day
+    found: Array = 3.0 + 1.8 * world.mood("wind", t) + 1.2 * sun(hour)  # a sea breeze by day
     return np.maximum(0.3, found)
 
 
@@ -78,7 +73,7 @@ def air(world: World, device: SimDevice, options: Options, t: Array) -> Array:
     washed = np.exp(-0.02 * world.rain(device, t).wet(t, 2 * 3600))
     haze = np.exp(0.32 * world.mood("haze", t)) * (1 - 0.28 * _season(t)) * spread * washed
     traffic = 1 + 0.16 * _rush(hour)
-    near = world.own(device, 41, 0.92, 1.08) * (1 + options.get("local", 0.0) * world.noise(device, 42, t))
+    near = world.own(device, 41, 0.92, 1.08) * (1 + options["local"] * world.noise(device, 42, t))
     pm25 = 25 * haze * traffic * near
     if device.id in world.hot:
         pm25 = pm25 + 110 * world.pulse(t, 25, 30)  # someone burns something next door
@@ -96,7 +91,7 @@ def air(world: World, device: SimDevice, options: Options, t: Array) -> Array:
         case "co":
             found = 0.35 + 0.009 * pm25 + 0.03 * world.noise(device, 45, t)
         case "o3":
-            light = _sun(hour - 1.5) * (1 + 0.55 * _season(t))
+            light = sun(hour - 1.5) * (1 + 0.55 * _season(t))
             found = 45 + 62 * light - 8 * _rush(hour) + 3 * world.noise(device, 46, t)
             found = np.maximum(4.0, found * world.own(device, 47, 0.95, 1.05))
         case other:

@@ -16,6 +16,7 @@ import numpy as np
 from zhiwan.kernel.packs.models import DemoDevice, EntityType
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import PlaceDecl
+from zhiwan.kernel.packs.signals import Between, Choose, DrawnField
 from zhiwan.run.simulator.faults import PlantedFault, plant
 from zhiwan.run.simulator.sites import Ground, Site
 
@@ -59,6 +60,30 @@ def build_fleet(packs: PackSet, place: PlaceDecl, seed: int = SEED) -> list[SimD
     return [replace(device, fault=faults.get(device.id)) for device in devices]
 
 
+def hand_devices(packs: PackSet, fleet: Sequence[SimDevice]) -> list[SimDevice]:
+    """Devices that no simulator drives, by id: a sound neighbour of the first of each entry that asks for one."""
+    found: list[SimDevice] = []
+    for pack in packs.packs:
+        for wanted in pack.demo.devices:
+            first = next((device for device in fleet if device.id == f"{wanted.id_prefix}-0001"), None)
+            if wanted.by_hand is None or first is None:
+                continue
+            title = packs.type(wanted.type).title
+            found.append(
+                replace(
+                    first,
+                    id=wanted.by_hand,
+                    name=f"手动测试点·{title.zh}（无模拟器）",
+                    name_en=f"{title.en}, published by hand (no simulator)",
+                    lon=round(first.lon + 0.004, 5),
+                    lat=round(first.lat + 0.003, 5),
+                    number=len(fleet) + len(found),
+                    fault=None,
+                )
+            )
+    return sorted(found, key=lambda device: device.id)
+
+
 def planted_faults(packs: PackSet, place: PlaceDecl, seed: int = SEED) -> list[PlantedFault]:
     """What is wrong with which device, and where it must show in the figures of data quality."""
     return [device.fault for device in build_fleet(packs, place, seed) if device.fault is not None]
@@ -79,25 +104,23 @@ def _device(
         lon=site.lon,
         lat=site.lat,
         every=wanted.every,
-        signals=dict(wanted.signals),
+        signals={name: signal.model_dump() for name, signal in wanted.signals.items()},
         fields={name: _drawn(given, site, number, rng) for name, given in wanted.fields.items()},
         decimals={name: kind.properties[name].decimals for name in wanted.signals},
         number=position,
     )
 
 
-def _drawn(given: Any, site: Site, number: int, rng: np.random.Generator) -> float | str | bool | None:
+def _drawn(given: DrawnField, site: Site, number: int, rng: np.random.Generator) -> float | str | bool | None:
     """A field as demo.yml gives it: {between: [a, b]}, {choose: [...]}, text with {place} and {n}, or a plain value."""
-    if isinstance(given, Mapping) and "between" in given:
-        low, high = given["between"]
-        return round(float(rng.uniform(low, high)), 2)
-    if isinstance(given, Mapping) and "choose" in given:
-        options: Sequence[float | str | bool] = given["choose"]
-        return options[int(rng.integers(0, len(options)))]
+    if isinstance(given, Between):
+        lowest, highest = given.between
+        return round(float(rng.uniform(lowest, highest)), 2)
+    if isinstance(given, Choose):
+        return given.choose[int(rng.integers(0, len(given.choose)))]
     if isinstance(given, str):
         return given.replace("{place}", site.name).replace("{n}", str(number))
-    plain: float | str | bool | None = given
-    return plain
+    return given
 
 
 def _linked(devices: list[SimDevice], packs: PackSet) -> list[SimDevice]:

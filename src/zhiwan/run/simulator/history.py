@@ -40,11 +40,14 @@ def history(
         by_type.setdefault(device.type, []).append(device)
     for type_name, devices in by_type.items():
         wide = pl.concat(
-            pl.DataFrame(
-                {"entity": [device.id] * len(moments), "observed_at": moments} | world.series(device, times, step),
-                schema_overrides={"observed_at": UTC_US},
-            )
-            for device in devices
+            (
+                pl.DataFrame(
+                    {"entity": [device.id] * len(moments), "observed_at": moments} | world.series(device, times, step),
+                    schema_overrides={"observed_at": UTC_US},
+                )
+                for device in devices
+            ),
+            how="diagonal",  # devices of one type may send different things
         )
         yield _long(wide, now)
         for pack, derive in packs.derives:

@@ -1,14 +1,13 @@
 """Registers the demonstration: entities, links, devices with secrets, two days of history. Again after a change only.
 
-One more device is registered that no simulator drives: its secret stands in demo.json, so that a newcomer (or a test)
-can publish with a stock MQTT client and see the value arrive.
+A few more devices are registered that no simulator drives (`by_hand` of demo.yml): their secrets stand in demo.json, so
+that a newcomer, the author of a pack or a test can publish with a stock MQTT client and see the value arrive.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,37 +25,30 @@ from zhiwan.city.registry.actions import (
 from zhiwan.city.registry.models import Device
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.place import PlaceDecl
-from zhiwan.run.simulator.fleet import SEED, SimDevice, build_fleet
+from zhiwan.run.simulator.fleet import SEED, SimDevice, build_fleet, hand_devices
 from zhiwan.run.simulator.history import history
 from zhiwan.run.simulator.models import World
 from zhiwan.run.simulator.secrets import NoDeviceSecrets, read_secrets, write_secrets
 
-HAND = "hand-0001"
 HISTORY = "demo-history"
 
 
-def load_district(packs: PackSet, place: PlaceDecl, data: Path, seed: int = SEED) -> dict[str, str] | None:
-    """Everything the simulator needs; gives {id, secret} of the device nobody drives (None: no pack has a demo)."""
+def load_district(packs: PackSet, place: PlaceDecl, data: Path, seed: int = SEED) -> dict[str, str]:
+    """Everything the simulator needs; gives the secrets, by id, of the devices that nobody drives."""
     fleet = build_fleet(packs, place, seed)
     if not fleet:
-        return None
+        return {}
+    hands = hand_devices(packs, fleet)
     stamp = data / "secrets" / "fleet.stamp"
-    content = hashlib.sha256("\n".join(map(repr, fleet)).encode()).hexdigest()
+    content = hashlib.sha256("\n".join(map(repr, [*fleet, *hands])).encode()).hexdigest()
     given = _known_secrets(data)
-    if not stamp.exists() or stamp.read_text(encoding="ascii") != content or HAND not in given:
-        given = _register([*fleet, hand_device(fleet)], given)
+    known = all(device.id in given for device in hands)
+    if not stamp.exists() or stamp.read_text(encoding="ascii") != content or not known:
+        given = _register([*fleet, *hands], given)
         write_secrets(data, given)
         private_file(stamp, content)
     _fill_history(packs, place, fleet, seed)
-    return {"id": HAND, "secret": given[HAND]}
-
-
-def hand_device(fleet: Sequence[SimDevice]) -> SimDevice:
-    """A sound neighbour of the first device, of its type: published to by hand."""
-    first = fleet[0]
-    lon, lat = round(first.lon + 0.004, 5), round(first.lat + 0.003, 5)
-    name, name_en = "手动测试点（无模拟器）", "Published by hand (no simulator)"
-    return replace(first, id=HAND, name=name, name_en=name_en, lon=lon, lat=lat, number=len(fleet), fault=None)
+    return {device.id: given[device.id] for device in hands}
 
 
 def _known_secrets(data: Path) -> dict[str, str]:

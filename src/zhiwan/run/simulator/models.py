@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zhiwan.run.simulator import air, water
+from zhiwan.run.simulator import air, plain, water
 from zhiwan.run.simulator.world import MODELS, World
 
-__all__ = ["MODELS", "World", "air", "water"]
+__all__ = ["MODELS", "World", "air", "plain", "water"]

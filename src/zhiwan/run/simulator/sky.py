@@ -119,6 +119,12 @@ def turns(seed: int, name: str, t: Array) -> Array:
     return found / 2.2
 
 
+def sun(hour: Array) -> Array:
+    """Height of the sun by the local hour, 1 at its highest, 0 at night; one day length all year."""
+    found: Array = np.maximum(0.0, np.sin(np.pi * (hour - 6) / 13)) * (hour > 6) * (hour < 19)
+    return found
+
+
 def jitter(number: int, salt: int, t: Array) -> Array:
     """Noise of one device between -1 and 1, the same for the same second: what keeps a sensor from standing still."""
     x = np.sin(np.floor(t) * 12.9898 + number * 78.233 + salt * 37.719) * 43758.5453

@@ -30,7 +30,7 @@ def tide_at(t: Array, mean: float = 2.1, m2: float = 1.85, s2: float = 0.7) -> A
 def tide(world: World, device: SimDevice, options: Options, t: Array) -> Array:
     delay = world.own(device, 1, 0, 600)  # along the coast the crest takes some minutes
     surge = 0.12 * world.mood("surge", t)
-    found = tide_at(t - delay, options.get("mean", 2.1), options.get("m2", 1.85), options.get("s2", 0.7))
+    found = tide_at(t - delay, options["mean"], options["m2"], options["s2"])
     return found + surge + 0.02 * world.noise(device, 1, t)
 
 
@@ -45,10 +45,10 @@ def wave(world: World, device: SimDevice, options: Options, t: Array) -> Array:
 def river(world: World, device: SimDevice, options: Options, t: Array) -> Array:
     """The tide comes up the river late and weak; rain runs off for hours."""
     far = world.inland(device)
-    share = options.get("tide_share", 0.16) * np.exp(-far / 14)
+    share = options["tide_share"] * np.exp(-far / 14)
     late = 0.5 * HOUR + far / 20 * HOUR
-    runoff = options.get("runoff", 0.012) * world.rain(device, t).wet(t, 8 * HOUR)
-    base = options.get("base", 2.6) + world.own(device, 2, -0.06, 0.06)
+    runoff = options["runoff"] * world.rain(device, t).wet(t, 8 * HOUR)
+    base = options["base"] + world.own(device, 2, -0.06, 0.06)
     found: Array = base + share * (tide_at(t - late) - 2.1) + runoff + 0.012 * world.noise(device, 3, t)
     return found
 
@@ -103,8 +103,8 @@ def underpass(world: World, device: SimDevice, options: Options, t: Array) -> Ar
 
 def _standing(world: World, device: SimDevice, options: Options, t: Array, slow: float, lowest: float) -> Array:
     low = world.own(device, 21, 0, 1)  # few spots are low: the power bends the draw
-    gain = options.get("gain", 0.6) * (0.5 + (lowest - 0.5) * low**6)
-    depth = gain * world.rain(device, t).wet(t, slow, spared=options.get("capacity", 12))
+    gain = options["gain"] * (0.5 + (lowest - 0.5) * low**6)
+    depth = gain * world.rain(device, t).wet(t, slow, spared=options["capacity"])
     found: Array = np.maximum(0.0, depth + 0.3 * world.noise(device, 6, t))
     return found
 

@@ -181,7 +181,7 @@ class World:
     def _spread(self, fleet: Sequence[SimDevice], name: str, count: int, *, only_local: bool = False) -> set[str]:
         found = [device.id for device in fleet if _uses(device, name) and device.fault is None]
         if only_local:
-            found = [id for id in found if any("local" in one for one in self.devices[id].signals.values())]
+            found = [id for id in found if any(one.get("local") for one in self.devices[id].signals.values())]
         step = max(1, len(found) // (count + 1))
         return set(found[step::step][:count])
 

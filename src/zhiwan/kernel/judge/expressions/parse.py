@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from sqlglot import exp
 
 from zhiwan.kernel.judge.expressions import nodes as n
-from zhiwan.kernel.judge.expressions.scope import Scope
+from zhiwan.kernel.judge.expressions.scope import Known, Scope
 from zhiwan.kernel.judge.expressions.syntax import SUBSET, read_syntax, refuse
 from zhiwan.kernel.judge.expressions.weight import MAX_WEIGHT, weight
 from zhiwan.kernel.packs.models import parse_duration
@@ -28,6 +28,8 @@ _COMPARISON: dict[type[exp.Expr], type[n.Comparison]] = {
     exp.EQ: n.Equal, exp.NEQ: n.NotEqual, exp.LT: n.Less, exp.LTE: n.LessEqual, exp.GT: n.Greater,
     exp.GTE: n.GreaterEqual,
 }  # fmt: skip
+_CLOCK_WORDS = {"hour", "minute", "day", "weekday", "month", "year", "date", "time", "now", "today", "extract"}
+_NO_CLOCK = "There is no time of day here: compare a reading that follows it (daylight), or make one in a derive step."
 _ORDERED = (n.Less, n.LessEqual, n.Greater, n.GreaterEqual)
 
 
@@ -110,7 +112,8 @@ class _Reader:
             return n.Previous(), self.scope.watched.unit
         known = self.scope.names.get(name)
         if known is None:
-            self._refuse(syntax, f'the name "{name}" is not known here', _closest(name, self.scope.names))
+            advice = self.scope.hints.get(name) or _closest(name, self.scope.names)
+            self._refuse(syntax, f'the name "{name}" is not known here', advice)
         return n.Name(name, known.kind), known.unit
 
     def _read_placeholder(self, syntax: exp.Placeholder) -> tuple[n.Expr, str | None]:
@@ -217,7 +220,8 @@ class _Reader:
             return self._window(syntax, name)
         if name not in n.FUNCTIONS:
             known = (*n.FUNCTIONS, *n.WINDOW_FUNCTIONS, "latest")
-            self._refuse(syntax, f'the function "{name}" is not listed', _closest(name, known))
+            advice = _NO_CLOCK if name in _CLOCK_WORDS else _closest(name, known)
+            self._refuse(syntax, f'the function "{name}" is not listed', advice)
         low, high = n.FUNCTIONS[name]
         if not low <= len(syntax.expressions) <= high:
             wanted = str(low) if low == high else f"{low} to {high}"
@@ -286,7 +290,18 @@ class _Reader:
         (a, a_unit), (b, b_unit) = left, right
         kind = self._common_kind(syntax, [a, b])
         self._same_unit(syntax, a_unit, b_unit)
+        for name, text in ((a, b), (b, a)):
+            self._one_of_its_choices(syntax, name, text)
         return self._as_kind(a, kind, syntax), self._as_kind(b, kind, syntax)
+
+    def _one_of_its_choices(self, syntax: exp.Expr, name: n.Expr, text: n.Expr) -> None:
+        """A choice that is compared with a word it cannot be would never fire, and nobody would know."""
+        if not isinstance(name, n.Name) or not isinstance(text, n.Text):
+            return
+        known = self.scope.names.get(name.name, Known())
+        if known.choices and text.value not in known.choices:
+            advice = f"It is one of: {', '.join(known.choices)}."
+            self._refuse(syntax, f'"{text.value}" is no choice of {name.name}', advice)
 
     def _common_kind(self, syntax: exp.Expr, made: list[n.Expr]) -> n.Kind:
         kinds = {node.kind for node in made if not _is_bare_null(node)}

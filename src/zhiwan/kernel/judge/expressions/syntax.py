@@ -19,7 +19,7 @@ from zhiwan.kernel.judge.expressions import nodes as n
 
 MAX_LENGTH = 2_000
 SUBSET = (
-    "Use + - * /, comparisons, BETWEEN, IN (…), IS NULL, AND, OR, NOT, CASE WHEN and the functions "
+    "Use + - * /, comparisons (= <> < <= > >=), BETWEEN, IN (…), IS NULL, AND, OR, NOT, CASE WHEN and the functions "
     + ", ".join(n.FUNCTIONS)
     + "."
 )

@@ -10,6 +10,7 @@ from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.models import EntityType, Rule, Scale
 from zhiwan.kernel.packs.parameters import ParameterUnknown
 from zhiwan.kernel.proof import faults
+from zhiwan.kernel.proof.checks.fields import fields, possible
 from zhiwan.kernel.proof.subject import Spot, Subject, listed, spot
 
 
@@ -164,11 +165,9 @@ def feeds(subject: Subject) -> Iterator[PackFault]:
         for name in device.signals:
             yield from _fed(subject, here.into("signals", name), device.type, name)
         kind = subject.type(device.type)
-        for name in device.fields if kind else ():
-            if kind and name not in kind.fields:
-                at = here.into("fields", name)
-                known = listed(kind.fields)
-                yield subject.fault(faults.PropertyUnknown, at, type=kind.id, thing="field", name=name, known=known)
+        if kind is not None:
+            given = {name: possible(value) for name, value in device.fields.items()}
+            yield from fields(subject, here, kind, given, whole=True)
 
 
 def _fed(subject: Subject, here: Spot, type_name: str, name: str) -> Iterator[PackFault]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.replays import Arriving, Expectation, Replay, ReplayEntity, ReplayKind
 from zhiwan.kernel.proof import faults
+from zhiwan.kernel.proof.checks.fields import fields
 from zhiwan.kernel.proof.subject import Spot, Subject, listed, spot
-
-_KINDS: dict[ReplayKind, str] = {
-    "fires": "fires", "silent": "stays silent", "late": "arrives late", "missing": "goes missing",
-}  # fmt: skip
 
 
 def replays(subject: Subject) -> Iterator[PackFault]:
@@ -23,10 +21,10 @@ def replays(subject: Subject) -> Iterator[PackFault]:
         if replay.rule is not None:
             seen.add((replay.rule, replay.kind))
     for number, rule in enumerate(subject.pack.rules):
-        missing = [words for kind, words in _KINDS.items() if (rule.id, kind) not in seen]
+        missing = [kind for kind in get_args(ReplayKind) if (rule.id, kind) not in seen]
         if missing:
             here = spot("rules.yml", number, rule.id, "rules")
-            yield subject.fault(faults.ReplayMissing, here, kinds=" or ".join(missing), rule=rule.id)
+            yield subject.fault(faults.ReplayMissing, here, kinds=", ".join(missing), rule=rule.id)
 
 
 def _names(subject: Subject, here: Spot, replay: Replay) -> Iterator[PackFault]:
@@ -41,6 +39,7 @@ def _names(subject: Subject, here: Spot, replay: Replay) -> Iterator[PackFault]:
             if name not in rules:
                 at = here.into("expect", number, "open")
                 yield subject.fault(faults.RuleUnknown, at, thing="rule", name=name, known=listed(rules))
+    yield from _levels(subject, here, replay)
     entities = {entity.id: entity for entity in (replay.entity, *replay.others)}
     for key, entity in [("entity", replay.entity), *(("others", other) for other in replay.others)]:
         yield from _entity(subject, here.into(key), entity)
@@ -53,17 +52,26 @@ def _names(subject: Subject, here: Spot, replay: Replay) -> Iterator[PackFault]:
                 yield subject.fault(faults.EntityUnknown, here.into("links", number), name=end, known=listed(entities))
 
 
+def _levels(subject: Subject, here: Spot, replay: Replay) -> Iterator[PackFault]:
+    rule = next((rule for rule in subject.pack.rules if rule.id == replay.rule), None)
+    scale = subject.scale(rule.scale) if rule else None
+    if scale is None:
+        return
+    known = [level.id for level in scale.levels]
+    for number, expectation in enumerate(replay.expect):
+        if expectation.level is not None and expectation.level not in known:
+            at = here.into("expect", number, "level")
+            fault = faults.LevelUnknown
+            yield subject.fault(fault, at, scale=scale.id, name=expectation.level, known=", ".join(known))
+
+
 def _entity(subject: Subject, here: Spot, entity: ReplayEntity) -> Iterator[PackFault]:
     kind = subject.type(entity.type)
     if kind is None:
         known = listed(subject.packs.types)
         yield subject.fault(faults.TypeUnknown, here.into("type"), name=entity.type, known=known)
         return
-    for name in entity.fields:
-        if name not in kind.fields:
-            at = here.into("fields", name)
-            known = listed(kind.fields)
-            yield subject.fault(faults.PropertyUnknown, at, type=kind.id, thing="field", name=name, known=known)
+    yield from fields(subject, here, kind, {name: [value] for name, value in entity.fields.items()})
 
 
 def _feed(

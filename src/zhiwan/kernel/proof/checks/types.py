@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from zhiwan.kernel.facts.units import is_unit
-from zhiwan.kernel.packs.broken import PackFault
-from zhiwan.kernel.packs.models import EntityType, FieldDecl, PropertyDecl
+from zhiwan.kernel.packs.broken import IdTwice, PackFault
+from zhiwan.kernel.packs.load import Read
+from zhiwan.kernel.packs.models import EntityType, FieldDecl, Pack, PropertyDecl
 from zhiwan.kernel.proof import faults
 from zhiwan.kernel.proof.subject import Spot, Subject, listed, spot
 
@@ -20,7 +21,7 @@ def manifest(subject: Subject) -> Iterator[PackFault]:
     here = Spot("pack.yml", (), "pack")
     pack = subject.pack
     for number, row in enumerate(pack.manifest.mission):
-        if not _MISSION_ROW.match(row):
+        if not _MISSION_ROW.match(row) or (subject.rows is not None and row not in subject.rows):
             yield subject.fault(faults.MissionUnknown, here.into("mission", number), name=row)
     known = [one.id for one in subject.packs.packs]
     for number, name in enumerate(pack.manifest.needs):
@@ -33,6 +34,17 @@ def manifest(subject: Subject) -> Iterator[PackFault]:
     for name in sorted(used):
         if name in owners and owners[name] not in allowed:
             yield subject.fault(faults.NeedMissing, here.into("needs"), name=name, owner=owners[name])
+
+
+def types_taken(read: Read, others: Iterable[Pack]) -> Iterator[PackFault]:
+    """Types that another pack declares already, told at the line of this one: type names are shared by all packs."""
+    owners = {one.id: pack.id for pack in others for one in pack.types}
+    for number, one in enumerate(read.pack.types):
+        if one.id in owners:
+            line = read.documents["types.yml"].line((number, "id"))
+            yield IdTwice(
+                file="types.yml", line=line, where=f"types[{one.id}].id", thing="type", id=one.id, first=owners[one.id]
+            )
 
 
 def types(subject: Subject) -> Iterator[PackFault]:
