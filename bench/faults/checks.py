@@ -76,10 +76,10 @@ def lake_rows(lake: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=ROWS)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        table = connection.execute(
-            "SELECT entity, property, epoch_ms(observed_at) AS at, value FROM read_parquet($1, union_by_name = true)"
+        table = connection.sql(
+            "SELECT entity, property, epoch_ms(observed_at) AS at, value FROM read_parquet($files, union_by_name = true)"
             " WHERE entity LIKE 'gauge%'",
-            [files],
+            params={"files": files},
         ).to_arrow_table()
     found = pl.from_arrow(table)
     assert isinstance(found, pl.DataFrame)
@@ -94,7 +94,9 @@ def check(data: Path, database: str, accepted: dict[str, list[Reading]]) -> Find
     _check_lake(wanted, kept, found)
     _check_rollups(data / "lake", wanted, found)
     with psycopg.connect(database, connect_timeout=5) as connection:
-        connection.execute("SELECT set_config('role', 'zhiwan_district', false), set_config('zhiwan.space', 'live', false)")
+        connection.execute(
+            "SELECT set_config('role', 'zhiwan_district', false), set_config('zhiwan.space', 'live', false)"
+        )
         _check_latest(connection, kept, found)
         _check_counts(connection, found)
         _check_alarms(connection, accepted, found)
@@ -168,9 +170,7 @@ def _milliseconds(column: str) -> str:
     return f"round(extract(epoch FROM {column}) * 1000)::bigint"
 
 
-def _check_alarms(
-    connection: psycopg.Connection[Any], accepted: dict[str, list[Reading]], found: Findings
-) -> None:
+def _check_alarms(connection: psycopg.Connection[Any], accepted: dict[str, list[Reading]], found: Findings) -> None:
     rows = connection.execute(
         f"SELECT a.entity_id, a.rule, {_milliseconds('a.opened_at')}, {_milliseconds('a.cleared_at')},"
         f" (SELECT min({_milliseconds('e.at')}) FROM watch_alarmevent e WHERE e.alarm_id = a.id AND"

@@ -85,5 +85,5 @@ def _deep(gauge: str, readings: list[Reading]) -> Iterator[ExpectedAlarm]:
             if one.at > since + LASTING_MS:
                 yield ExpectedAlarm(gauge, RULES[1], since + LASTING_MS, one.at, None)
             since = None
-    if since is not None and readings[-1].at >= since + LASTING_MS:
+    if since is not None:  # nothing more comes: time alone opens it
         yield ExpectedAlarm(gauge, RULES[1], since + LASTING_MS, None, None)

@@ -73,7 +73,9 @@ class Stage:
         while not self.fleet.settled() and time.monotonic() < end:
             time.sleep(0.2)
         accepted = self.fleet.accepted()
-        found = checks.until_good(lambda: checks.check(self.data, self.database(), accepted), max(5.0, end - time.monotonic()))
+        found = checks.until_good(
+            lambda: checks.check(self.data, self.database(), accepted), max(5.0, end - time.monotonic())
+        )
         if not self.fleet.settled():
             found.add("measured and not accepted", [f"{self.fleet.sent - self.fleet.taken()} readings"])
         return found
