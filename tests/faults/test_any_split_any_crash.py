@@ -190,9 +190,7 @@ def test_time_does_not_run_ahead_of_what_is_read() -> None:
     for minute, level in enumerate([4.0, 1.0]):
         stored[0] = START + timedelta(minutes=minute)
         bus.publish(subject("g0"), reading(minute, level))
-    pipeline = Pipeline(
-        bus=bus, store=store, follower=LakeFollower(lake), brain=brain(DEVICES, lake), streams=[STREAM]
-    )
+    pipeline = Pipeline(bus=bus, store=store, follower=LakeFollower(lake), brain=brain(DEVICES, lake), streams=[STREAM])
     pipeline.step(STREAM, 1, 0, lambda: NOW)
     pipeline.tick(NOW)
     assert [event.rule for event in store.events] == ["base.gauge.high"]
