@@ -77,8 +77,8 @@ def lake_rows(lake: Path) -> pl.DataFrame:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         table = connection.sql(
-            "SELECT entity, property, epoch_ms(observed_at) AS at, value FROM read_parquet($files, union_by_name = true)"
-            " WHERE entity LIKE 'gauge%'",
+            "SELECT entity, property, epoch_ms(observed_at) AS at, value"
+            " FROM read_parquet($files, union_by_name = true) WHERE entity LIKE 'gauge%'",
             params={"files": files},
         ).to_arrow_table()
     found = pl.from_arrow(table)
@@ -146,7 +146,7 @@ def _check_rollups(folder: Path, wanted: pl.DataFrame, found: Findings) -> None:
 
 def _check_latest(connection: psycopg.Connection[Any], kept: pl.DataFrame, found: Findings) -> None:
     rows = connection.execute(
-        "SELECT entity_id, property, round(extract(epoch FROM observed_at) * 1000)::bigint, value FROM watch_latestvalue"
+        f"SELECT entity_id, property, {_milliseconds('observed_at')}, value FROM watch_latestvalue"
         " WHERE entity_id LIKE 'gauge%'"
     ).fetchall()
     latest = pl.DataFrame(rows, schema=ROWS, orient="row")

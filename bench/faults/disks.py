@@ -36,18 +36,23 @@ FAULTS = [
     Fault(
         "full_lake", "full file system under the lake", _full("lake"),
         [
-            Told("healthz", "^worker .*lake"), Told("healthz", "^disk .*lake"),
-            Told("page", "数据流处理.*历史库"), Told("page", "磁盘.*已满"),
+            Told("healthz", "^worker degraded.*lake's disk is full"), Told("healthz", "^disk degraded.*lake"),
+            Told("page", "数据流处理 异常.*历史库所在磁盘已满"),
+            Told("page", "磁盘 异常.*磁盘已满：lake"), Told("lamp", "异常.*磁盘"),
         ],
     ),
     Fault(
         "full_nats", "full file system under NATS", _full("nats"),
-        [Told("healthz", "^bus "), Told("healthz", "^disk .*nats"), Told("page", "消息总线"), Told("page", "磁盘.*已满")],
+        [
+            Told("healthz", "^disk degraded.*nats"), Told("page", "磁盘 异常.*磁盘已满：nats"),
+            Told("lamp", "异常.*磁盘"),
+            Told("up", "NATS is ill"),
+        ],
         counts=["STREAM_FULL"], settle=120.0,
     ),
     Fault(
         "full_postgres", "full file system under PostgreSQL", _full("postgres"),
-        [Told("healthz", "^disk .*postgres"), Told("page", "磁盘.*已满|数据库")],
+        [Told("healthz", "^disk degraded.*postgres"), Told("page", "磁盘.*已满|503.*磁盘"), Told("lamp", "异常.*磁盘")],
         settle=120.0,
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Runs the faults one after the other on one running Zhiwan and writes docs/bench/faults.md. Started by bench/faults/run.
+"""Runs the faults one after the other on a running Zhiwan and writes docs/bench/faults.md. Started by bench/faults/run.
 
     bench/faults/run [--full] [--pause SECONDS] [NAME...]
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +26,12 @@ from bench.faults.table import Row, write
 from bench.measure import end_on_signals
 
 FAULTS: tuple[Fault, ...] = (
-    *killing.FAULTS, *upkeep.FAULTS, *standing.FAULTS, *streams.FAULTS, *disks.FAULTS,
-)  # fmt: skip
+    *killing.FAULTS,
+    *upkeep.FAULTS,
+    *standing.FAULTS,
+    *streams.FAULTS,
+    *disks.FAULTS,
+)
 PAUSE_SHORT, PAUSE_FULL = 75.0, 600.0
 BEFORE = 4.0
 WELL_WITHIN = 90.0
@@ -89,7 +93,10 @@ def do(stage: Stage, fault: Fault, options: Options) -> Row:
     print(f"  senders met {row.not_answered}, counted {row.refusals_counted}, well after {row.well_after}", flush=True)
     for where, sentences in row.told.items():
         print(f"  {where}: " + "; ".join(f"{one['words']} ({one['after']} s)" for one in sentences), flush=True)
-    return row
+
+
+def _more(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    return {key: n - before.get(key, 0) for key, n in now.items() if n > before.get(key, 0)}
 
 
 def await_well(stage: Stage, over: float) -> float | None:

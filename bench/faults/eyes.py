@@ -99,8 +99,8 @@ class Eyes:
             for part, state, says in rows_of(answer.text):
                 if state != "正常":
                     self.note("page", part, state, says)
-            if answer.status_code != 200 and not rows_of(answer.text):
-                self.note("page", "page", str(answer.status_code), text_of(answer.text)[:200])
+            if answer.status_code != 200:
+                self.note("page", "page", str(answer.status_code), headline(answer.text))
 
     # -- a page that is open -----------------------------------------------------------------------------------------
 
@@ -135,6 +135,12 @@ def rows_of(page: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def headline(page: str) -> str:
+    """What stands largest on a page of trouble."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.S)
+    return text_of(found[1] if found else page)[:200]
+
+
 def text_of(markup: str) -> str:
     """A piece of a page as text."""
     bare = re.sub(r"<(style|script|details|title)\b.*?</\1>|<[^>]+>", " ", markup, flags=re.S)
@@ -146,5 +152,5 @@ def summary(seen: list[Seen], where: str, began: float) -> list[dict[str, Any]]:
     first: dict[str, float] = {}
     for one in seen:
         if one.where == where:
-            first.setdefault(re.sub(r"\d+(\.\d+)?( s|秒)", "… s", one.words()), one.at)
+            first.setdefault(re.sub(r"\d[\d,.]*", "…", one.words()), one.at)
     return [{"words": words, "after": round(at - began, 1)} for words, at in first.items()]

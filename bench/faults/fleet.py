@@ -97,12 +97,15 @@ class MqttGauge(Gauge):
         """A device that gets no answer hangs up and calls again: MQTT has no other way to ask once more."""
         if self.under_way and self.client.is_connected() and time.monotonic() - self.since > PATIENCE:
             self.counts["no answer"] += 1
-            self.since = time.monotonic()
-            try:
-                self.client.reconnect()
-            except OSError:
-                self.counts["cannot connect"] += 1
+            self.hang_up()
         self.send()
+
+    def hang_up(self) -> None:
+        self.since = time.monotonic()
+        try:
+            self.client.reconnect()
+        except OSError:
+            self.counts["cannot connect"] += 1
 
     def close(self) -> None:
         self.client.disconnect()
@@ -114,7 +117,7 @@ class HttpGauges:
 
     def __init__(self, url: str, token: str, gauges: Sequence[Gauge], counts: Counter[str]) -> None:
         self._host, self._token, self.gauges, self.counts = urlsplit(url).netloc, token, gauges, counts
-        self.last_refusal = ""
+        self.refusals: dict[str, str] = {}  # the last words of each kind of answer
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http-gauges", daemon=True)
         self._thread.start()
@@ -149,7 +152,7 @@ class HttpGauges:
             connection.close()
         if answer.status != 200:
             self.counts[f"HTTP {answer.status}"] += 1
-            self.last_refusal = body.decode("utf-8", "replace")[:500]
+            self.refusals[f"HTTP {answer.status}"] = body.decode("utf-8", "replace")[:500]
             return False
         refused = json.loads(body)["refused"]
         if refused:
@@ -201,6 +204,11 @@ class Fleet:
             for gauge in self.mqtt:
                 gauge.look()
             time.sleep(0.02)
+
+    def call_again(self, count: int) -> None:
+        """So many gauges lose their connection and log in anew."""
+        for gauge in self.mqtt[:count]:
+            gauge.hang_up()
 
     def settled(self) -> bool:
         """Whether every reading that was measured is accepted."""

@@ -6,21 +6,24 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 
 from bench.faults.fault import Fault, Options, Told
-from bench.faults.processes import await_other, children, kill, pid_of
+from bench.faults.processes import await_other, children, kill
 from bench.faults.stage import Stage
 
 AGAIN = 6.0  # seconds of flow after a killed part was started again
 
 
-def _kill(part: str, times: int = 1):  # type: ignore[no-untyped-def]
+def _kill(part: str, times: int = 1) -> Callable[[Stage, Options], str]:
     def do(stage: Stage, options: Options) -> str:
         dice = random.Random(7)
         for turn in range(times):
             pid = kill(stage.product, part)
+            if part == "door":
+                stage.fleet.call_again(10)  # who is inside needs no door
             await_other(stage.product, part, pid)
-            stage.flow(AGAIN if turn == times - 1 else dice.uniform(0.5, 6))
+            stage.flow(AGAIN if turn == times - 1 else dice.uniform(2, 6))
         return f"killed {times} times" if times > 1 else "killed once"
 
     return do
@@ -40,38 +43,35 @@ def _kill_everything(stage: Stage, options: Options) -> str:
     return f"`zhiwan up` killed, {len(left)} of {len(below)} children outlived it; started again on the same data"
 
 
-def alive(stage: Stage, part: str) -> bool:
-    return pid_of(stage.product, part) is not None
+def _crash(part: str, name: str, page: str, lamp: str) -> list[Told]:
+    """Told by all that tell: the machines' page, the people's page, the lamp of an open page, and `up`."""
+    return [
+        Told("healthz", f"^{part} down.*SIGKILL"),
+        Told("page", f"^{page} 停止.*SIGKILL"),
+        Told("lamp", lamp),
+        Told("up", rf"{name} ended \(killed by SIGKILL\)"),
+    ]
 
 
 FAULTS = [
     Fault(
         "kill_worker", "kill -9 of the worker", _kill("worker", 3),
-        [Told("healthz", r"^worker .*SIGKILL"), Told("page", "数据流处理.*SIGKILL"), Told("up", "worker ended")],
+        _crash("worker", "worker", "数据流处理", "异常.*数据流处理"),
     ),
     Fault(
         "kill_web", "kill -9 of web", _kill("web"),
-        [Told("healthz", "web no answer"), Told("lamp", "."), Told("up", "web ended")],
+        [Told("healthz", "web no answer"), Told("lamp", "异常.*网页"), Told("up", r"web ended \(killed by SIGKILL\)")],
     ),
-    Fault(
-        "kill_live", "kill -9 of live", _kill("live"),
-        [Told("healthz", r"^live "), Told("page", "实时推送"), Told("lamp", "实时中断"), Told("up", "live ended")],
-    ),
-    Fault(
-        "kill_jobs", "kill -9 of jobs", _kill("jobs"),
-        [Told("healthz", r"^jobs .*SIGKILL"), Told("page", "后台任务.*SIGKILL"), Told("up", "jobs ended")],
-    ),
-    Fault(
-        "kill_door", "kill -9 of the door", _kill("door"),
-        [Told("healthz", r"^door .*SIGKILL"), Told("page", "设备接入.*SIGKILL"), Told("up", "door ended")],
-    ),
-    Fault(
-        "kill_nats", "kill -9 of NATS", _kill("nats"),
-        [Told("healthz", r"^bus "), Told("page", "消息总线"), Told("lamp", "实时中断"), Told("up", "NATS ended")],
-    ),
+    Fault("kill_live", "kill -9 of live", _kill("live"), _crash("live", "live", "实时推送", "实时中断")),
+    Fault("kill_jobs", "kill -9 of jobs", _kill("jobs"), _crash("jobs", "jobs", "后台任务", "异常.*后台任务")),
+    Fault("kill_door", "kill -9 of the door", _kill("door"), _crash("door", "door", "设备接入", "异常.*设备接入")),
+    Fault("kill_nats", "kill -9 of NATS", _kill("nats"), _crash("bus", "NATS", "消息总线", "实时中断")),
     Fault(
         "kill_postgres", "kill -9 of PostgreSQL", _kill("postgres"),
-        [Told("healthz", r"^database "), Told("page", "数据库"), Told("up", "PostgreSQL ended")],
+        [
+            *_crash("database", "PostgreSQL", "数据库", "异常.*数据库"),
+            Told("page", "503.*数据库没有应答"), Told("api", "503.*API-503"),
+        ],
     ),
     Fault(
         "kill_everything", "kill -9 of `zhiwan up` with all below it", _kill_everything,

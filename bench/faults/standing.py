@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import psycopg
 
@@ -88,7 +90,10 @@ def _two_workers(stage: Stage, options: Options) -> str:
         stage.flow(3.0)
     if not (both and still):
         raise AssertionError(f"two were active: the first kept its place {both}, the second {still}")
-    return "a second worker waited; the first was stopped and its database session ended, the second took over, the first woke up and waited"
+    return (
+        "a second worker waited; the first was stopped and its database session ended, the second took over; the first "
+        "woke up and waited"
+    )
 
 
 def _end_sessions_of(stage: Stage, worker: int) -> None:
@@ -102,9 +107,6 @@ def _end_sessions_of(stage: Stage, worker: int) -> None:
 
 
 def _admin_url(stage: Stage) -> str:
-    import json
-    from urllib.parse import quote, urlsplit
-
     passwords = json.loads((stage.data / "secrets" / "postgres.json").read_text())
     url = urlsplit(stage.database())
     return f"postgresql://zhiwan_admin:{quote(passwords['zhiwan_admin'])}@/postgres?{url.query}"
@@ -141,12 +143,16 @@ def _clock(stage: Stage, options: Options) -> str:
 FAULTS = [
     Fault(
         "paused_worker", "a worker paused", _paused,
-        [Told("healthz", r"^worker .*silent"), Told("page", "数据流处理.*(无|没有)")], settle=180.0,
+        [
+            Told("healthz", "^worker down.*silent"), Told("page", "数据流处理 停止.*没有活动"),
+            Told("lamp", "异常.*数据流处理"),
+        ],
+        settle=180.0,
     ),
     Fault(
         "two_workers", "two workers on one partition", _two_workers, settle=90.0,
     ),
     Fault(
-        "clock_back", "a clock stepped back", _clock, [Told("healthz", "clock")], own_stage="clock",
+        "clock_back", "a clock stepped back", _clock, [Told("healthz", "ahead")], own_stage="clock",
     ),
 ]  # fmt: skip

@@ -84,13 +84,13 @@ FAULTS = [
     Fault(
         "stream_at_limit", "streams at their limit", _at_limit,
         [
-            Told("healthz", "^bus .*full"), Told("page", "消息总线.*(满|full)"), Told("api", "429.*BUS-002"),
-            Told("healthz", "^worker .*silent"),
+            Told("healthz", "^bus degraded.*MQTT_msgs is full"), Told("page", "消息总线 异常.*已满"),
+            Told("lamp", "异常.*消息总线"), Told("api", "429.*BUS-002"), Told("healthz", "^worker down.*silent"),
         ],
         counts=["STREAM_FULL"],
     ),
     Fault(
         "recreated_stream", "streams deleted and made anew", _recreated,
-        [Told("healthz", "^bus ")], settle=120.0,
+        [Told("healthz", "^bus down.*stream not found")],
     ),
 ]  # fmt: skip

@@ -60,12 +60,12 @@ def markdown(rows: list[dict[str, Any]], machine: dict[str, Any]) -> str:
         "# Faults\n",
         "Written by `bench/faults/run`; what is done and checked: [bench/faults](../../bench/README.md#faults). "
         f"Machine: {machine['cpus']} × {machine['cpu']}, {machine['memory_gb']} GB, {machine['system']}.\n",
-        "After each fault every reading that was accepted (PUBACK, or 200) is in the lake exactly once; roll-ups, latest "
-        "values and counters agree with it; each alarm that the readings make is there once; /healthz and 运行状态 said what "
-        "was wrong while it was wrong, and all parts are well again. *Held* means all of it. Readings count from the start "
-        "of the run, and every check covers all of them.\n",
-        "| fault | held | what was done | seconds | accepted | rows in the lake | alarms | senders met | refusals counted "
-        "| well again after s |",
+        "After each fault every reading that was accepted (PUBACK, or 200) is in the lake exactly once; roll-ups, "
+        "latest values and counters agree with it; each alarm that the readings make is there once; /healthz, the page "
+        "运行状态 and the lamp of an open page said what was wrong while it was wrong, and all parts are well again. "
+        "*Held* means all of it. Readings count from the start of the run, and every check covers all of them.\n",
+        "| fault | held | what was done | seconds | accepted | rows in the lake | alarms | senders met "
+        "| refusals counted | well again after s |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(row) for row in rows]
