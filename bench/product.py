@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Product:
     process: subprocess.Popen[str]
     ready_seconds: float
     demo: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)  # the lines that `up` printed, those to come too
 
     def api(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.demo['token']}"}
@@ -101,16 +102,30 @@ def running(*options: str, packs: Path | None = None, keep: Path | None = None) 
     data = keep or Path(tempfile.mkdtemp(prefix="zw-bench-"))
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    port, mqtt_port = free_ports()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("ZHIWAN_")}
-    if packs is not None:
-        environment["ZHIWAN_PACKS"] = str(packs)
+    environment = {"ZHIWAN_PACKS": str(packs)} if packs is not None else {}
+    product = None
+    try:
+        product = start(data, *options, ports=free_ports(), environment=environment)
+        yield product
+    finally:
+        if product is not None:
+            stop(product.process)
+        keep_logs(data)
+        if keep is None:
+            shutil.rmtree(data, ignore_errors=True)
+
+
+def start(data: Path, *options: str, ports: tuple[int, int], environment: Mapping[str, str]) -> Product:
+    """`zhiwan up` on a data folder, ready; stopped again when it does not become so. `environment`: what it is told
+    besides ours."""
+    port, mqtt_port = ports
+    told = {key: value for key, value in os.environ.items() if not key.startswith("ZHIWAN_")} | dict(environment)
     words = ["up", "--data", str(data), "--port", str(port), "--mqtt-port", str(mqtt_port), *options]
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "zhiwan.run.cli", *words],
         cwd=CHECKOUT,
-        env=environment,
+        env=told,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -120,39 +135,39 @@ def running(*options: str, packs: Path | None = None, keep: Path | None = None) 
         preexec_fn=embedded.become(embedded.ourselves(), signal.SIGINT),
     )
     try:
-        _await_ready(process, data)
-        demo = json.loads((data / "demo.json").read_text(encoding="utf-8"))
-        yield Product(f"http://127.0.0.1:{port}", mqtt_port, data, process, time.monotonic() - began, demo)
-    finally:
-        _stop(process)
-        _keep_logs(data)
-        if keep is None:
-            shutil.rmtree(data, ignore_errors=True)
+        said = _await_ready(process)
+    except BaseException:
+        stop(process)
+        raise
+    demo = json.loads((data / "demo.json").read_text(encoding="utf-8"))
+    return Product(f"http://127.0.0.1:{port}", mqtt_port, data, process, time.monotonic() - began, demo, said)
 
 
-def _await_ready(process: subprocess.Popen[str], data: Path) -> None:
+def _await_ready(process: subprocess.Popen[str]) -> list[str]:
     lines: queue.Queue[str | None] = queue.Queue()
+    said: list[str] = []
 
     def read() -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            lines.put(line.rstrip("\n"))
+            said.append(line.rstrip("\n"))
+            lines.put(said[-1])
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    said: list[str] = []
     deadline = time.monotonic() + READY_WITHIN
-    while not any(line.startswith("Sign in once") for line in said):
+    line: str | None = ""
+    while not str(line).startswith("Sign in once"):
         try:
             line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
         except queue.Empty:
             line = None
         if line is None:
             raise DidNotStart("zhiwan up did not become ready:\n" + "\n".join(said[-20:]) + f"\nlogs: {CACHE / 'logs'}")
-        said.append(line)
+    return said
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGINT)
@@ -163,7 +178,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _keep_logs(data: Path) -> None:
+def keep_logs(data: Path) -> None:
     """The logs of the last run outlive its data folder."""
     with contextlib.suppress(OSError):
         shutil.copytree(data / "logs", CACHE / "logs", dirs_exist_ok=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from zhiwan.city import supervised
+from zhiwan.city.supervised import Supervised
 from zhiwan.run.folder import DataFolder, FolderInUse
 from zhiwan.run.ports import PortBusy, Wanted, is_free, require_free
 from zhiwan.run.supervisor import Child, Supervisor
@@ -33,12 +35,16 @@ class FakePart:
 
     def __init__(self) -> None:
         self.code: int | None = None
+        self.ill: str | None = None
         self.starts = 0
         self.asked = self.stopped = False
 
     def start(self) -> None:
         self.starts += 1
-        self.code = None
+        self.code = self.ill = None
+
+    def complaint(self) -> str | None:
+        return self.ill
 
     def exit_code(self) -> int | None:
         return self.code
@@ -88,6 +94,35 @@ def test_a_part_that_was_steady_waits_briefly_again() -> None:
         supervisor.look()
         clock.now += 100
     assert said == ["worker ended (killed by SIGKILL); starting it again in 0.5 s"] * 3
+
+
+def test_a_part_that_is_ill_is_started_anew_and_how_all_are_is_told() -> None:
+    told: list[dict[str, Supervised]] = []
+    said: list[str] = []
+    clock, part = Clock(), FakePart()
+    supervisor = Supervisor(said.append, lambda parts: told.append(dict(parts)), clock=clock)
+    supervisor.run(part)
+    part.ill = "it stopped storing"
+    supervisor.look()
+    assert part.starts == 1
+    clock.now += 1
+    supervisor.look()
+    assert part.starts == 2
+    assert said == ["worker is ill (it stopped storing); starting it again in 0.5 s"]
+    assert [(one["worker"].state, one["worker"].reason, one["worker"].crashes) for one in told] == [
+        ("running", "", 0),
+        ("ill", "it stopped storing", 1),
+        ("running", "it stopped storing", 1),
+    ]
+
+
+def test_what_is_told_reaches_a_reader_also_when_it_shrinks(tmp_path: Path) -> None:
+    many = {f"part{n}": Supervised("running", 1.0) for n in range(20)}
+    supervised.write(tmp_path, many)
+    supervised.write(tmp_path, {"worker": Supervised("ended", 2.0, "killed by SIGKILL", 3)})
+    assert supervised.read(tmp_path) == {"worker": Supervised("ended", 2.0, "killed by SIGKILL", 3)}
+    assert (tmp_path / supervised.NAME).stat().st_mode & 0o777 == 0o600
+    assert supervised.read(tmp_path / "elsewhere") == {}
 
 
 def test_parts_are_asked_together_and_stop_in_the_reverse_order() -> None:

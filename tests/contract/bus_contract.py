@@ -109,6 +109,14 @@ class BusContract:
         bus.publish(SUBJECT, b"room again")
         assert drain(reader) == [b"room again"]
 
+    def test_it_tells_how_full_a_stream_is(self, bus: Bus, reader: StreamReader) -> None:
+        empty = bus.fullness()[STREAM]
+        for _ in range(10):
+            bus.publish(SUBJECT, bytes(10_000))
+        assert empty < 0.1
+        assert 0.45 < bus.fullness()[STREAM] < 0.6
+        reader.ack(reader.pull(10, 1)[-1].seq)
+
     def test_a_message_beyond_the_limit_is_refused(self, bus: Bus, reader: StreamReader) -> None:
         with pytest.raises(MessageTooLarge):
             bus.publish(SUBJECT, bytes(2 << 20))

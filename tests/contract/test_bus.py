@@ -13,7 +13,7 @@ from bus_contract import BusContract, drain
 
 from zhiwan.kernel.bus.lean_reader import Delivery
 from zhiwan.kernel.bus.memory import MemoryBus
-from zhiwan.kernel.bus.messages import INTAKE, MQTT
+from zhiwan.kernel.bus.messages import INTAKE, MQTT, BusUnavailable
 from zhiwan.kernel.bus.nats_bus import NatsBus, NatsReader
 from zhiwan.kernel.bus.port import Bus
 from zhiwan.run.embedded.nats import Address, EmbeddedNats, free_port
@@ -65,6 +65,33 @@ class TestNatsBus(BusContract):
         monkeypatch.setattr(NatsReader, "_fetch", whole)
         assert before == [b"0", b"1"]
         assert [payload for payload in drain(reader) if payload not in before] == [b"2", b"3", b"4", b"5"]
+
+    def test_a_deleted_stream_is_made_anew_by_its_reader_and_forgets_nothing_it_answered(self) -> None:
+        data = Path(tempfile.mkdtemp(prefix="zw-"))
+        server = EmbeddedNats(data, free_port())
+        address = server.start()
+        bus = NatsBus(address.url, address.credentials_file)
+        try:
+            reader = bus.open_reader("INTAKE")
+            bus._call(bus._js.delete_stream("INTAKE"))
+            with pytest.raises(BusUnavailable):
+                reader.pull(10, 5)
+            with pytest.raises(BusUnavailable):
+                bus.publish("intake.api", b"nobody keeps this")
+            again = bus.open_reader("INTAKE")
+            assert again.created > reader.created
+            bus.publish("intake.api", b"kept")
+            assert drain(again) == [b"kept"]
+            bus._call(bus._js.delete_consumer("INTAKE", "worker"))
+            with pytest.raises(BusUnavailable):
+                again.pull(10, 5)
+            last = bus.open_reader("INTAKE")
+            bus.publish("intake.api", b"kept again")
+            assert drain(last)[-1] == b"kept again"
+        finally:
+            bus.close()
+            server.stop()
+            shutil.rmtree(data)
 
     def test_what_was_stored_survives_a_restart_of_the_server(self) -> None:
         data = Path(tempfile.mkdtemp(prefix="zw-"))

@@ -198,6 +198,23 @@ def test_the_property_is_not_empty() -> None:
     assert kinds["raised"] == DEVICES
 
 
+def test_time_does_not_run_ahead_of_what_is_read() -> None:
+    """After a pause a condition seems to have lasted, and everything to be missing: the answer waits in the stream."""
+    stored = [START]
+    bus, store, lake = MemoryBus(clock=lambda: stored[0]), MemoryStore(), MemoryLake()
+    for minute, level in enumerate([4.0, 1.0]):
+        stored[0] = START + timedelta(minutes=minute)
+        bus.publish(subject("g0"), reading(minute, level))
+    pipeline = Pipeline(bus=bus, store=store, follower=LakeFollower(lake), brain=brain(DEVICES, lake), streams=[STREAM])
+    pipeline.step(STREAM, 1, 0, lambda: NOW)
+    pipeline.tick(NOW)
+    assert [event.rule for event in store.events] == ["base.gauge.high"]
+    pipeline.step(STREAM, 1, 0, lambda: NOW)
+    pipeline.step(STREAM, 1, 0, lambda: NOW)
+    pipeline.tick(NOW)
+    assert Counter(event.rule for event in store.events) == {"base.gauge.high": 2}
+
+
 class Broken:
     """An intake that fails on one message, as a fault of ours would."""
 

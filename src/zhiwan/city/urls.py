@@ -14,3 +14,6 @@ urlpatterns = [
     path("metrics", metrics),
     path("", include("zhiwan.city.portal.urls")),
 ]
+
+#: What a person gets when a page fails (portal/views/trouble.py).
+handler500 = "zhiwan.city.portal.views.trouble.failed"

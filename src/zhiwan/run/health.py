@@ -15,7 +15,10 @@ from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, build_ope
 from rich.console import Console
 from rich.table import Table
 
+from zhiwan.city.api.health_words import WELL
+
 _PATIENCE = 3.0  # seconds
+_UNTOLD = frozenset({"state", "says_zh"})
 
 
 @functools.cache
@@ -33,7 +36,7 @@ class Health:
     def unwell(self) -> tuple[str, ...]:
         if not self.answered:
             return ("web",)
-        return tuple(name for name, part in self.parts.items() if part.get("state") != "ok")
+        return tuple(name for name, part in self.parts.items() if part.get("state") not in WELL)
 
     def has_readings_since(self, began: datetime) -> bool:
         """Whether a value arrived that was recorded after `began`."""
@@ -66,7 +69,9 @@ def print_health(url: str) -> int:
         return 1
     table = Table("part", "state", "what it says")
     for name, part in health.parts.items():
-        said = ", ".join(f"{key} {value}" for key, value in part.items() if key != "state" and value not in (None, ""))
+        said = ", ".join(
+            f"{key} {value}" for key, value in part.items() if key not in _UNTOLD and value not in (None, "")
+        )
         table.add_row(name, str(part.get("state")), said)
     console.print(table)
     return 1 if health.unwell else 0

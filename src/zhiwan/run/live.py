@@ -4,7 +4,8 @@
 
 A ticket (zhiwan.city.portal.tickets) says whose stream it is and which towns may flow in it; no database is asked.
 Hints are kept nowhere: a page that was away, or too slow for its queue, is told to fetch anew (`reload`). Beats let
-a page notice that the stream died, and say whether the bus behind it lives.
+a page notice that the stream died, and say whether the bus behind it lives and which parts of the platform are not well
+(/healthz, asked here once for all pages): so every open page tells it, also while the web does not answer.
 
 Hint: {"kind": "value"|"alarm"|"case"|…, "town": …, "space": "live", …}; a message carries one hint or a list of them.
 `values` = none (default) | all | comma-separated entity ids: which readings this page shows.
@@ -34,10 +35,12 @@ from starlette.routing import Route
 
 from zhiwan.city.portal.tickets import LONGEST, Ticket, TicketRefused, read
 from zhiwan.kernel.bus.messages import LIVE_CHANGES
+from zhiwan.run.health import ask
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
+HEALTH_SECONDS, AGAIN_SECONDS = 2.0, 0.5
 QUEUE_LENGTH = 64  # messages a page may lag behind before it is told to fetch anew
 MOST_STREAMS = 5000
 MOST_ENTITIES = 200  # ids one page may ask values of
@@ -82,6 +85,7 @@ class Hub:
         self.listeners: set[Listener] = set()
         self.client: Client | None = None
         self.told = 0
+        self.unwell: tuple[str, ...] = ()
 
     @property
     def bus_lives(self) -> bool:
@@ -103,6 +107,23 @@ class Hub:
     def tell_reload(self) -> None:
         for listener in self.listeners:
             listener.offer(RELOAD)
+
+    def tell_unwell(self, unwell: tuple[str, ...]) -> None:
+        """Which parts are not well from now on; pages hear of a change at once."""
+        if unwell != self.unwell:
+            self.unwell = unwell
+            for listener in self.listeners:
+                listener.offer(_beat(self))
+
+    async def watch(self, url: str, ca: str | None) -> None:
+        """Ask how the platform is until cancelled. A web that does not answer is asked twice: it may be busy."""
+        while True:
+            health = await asyncio.to_thread(ask, url, ca=ca)
+            if not health.answered:
+                await asyncio.sleep(AGAIN_SECONDS)
+                health = await asyncio.to_thread(ask, url, ca=ca)
+            self.tell_unwell(health.unwell)
+            await asyncio.sleep(HEALTH_SECONDS)
 
     async def receive(self, message: Msg) -> None:
         """A message of the bus. A broken one is our own fault: logged, and no page suffers from it."""
@@ -159,7 +180,7 @@ async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:
 
 
 def _beat(hub: Hub) -> bytes:
-    return b"event: beat\ndata: " + (b'{"bus": true}' if hub.bus_lives else b'{"bus": false}') + b"\n\n"
+    return b"event: beat\ndata: " + orjson.dumps({"bus": hub.bus_lives, "unwell": hub.unwell}) + b"\n\n"
 
 
 def allowed_origins(environment: dict[str, str]) -> frozenset[str]:
@@ -180,6 +201,7 @@ def make_app(environment: dict[str, str]) -> Starlette:
     hub = Hub()
     key = Path(environment["ZHIWAN_SECRET_KEY_FILE"]).read_text().strip()
     origins = allowed_origins(environment)
+    url = environment.get("ZHIWAN_URL")
 
     def cors(request: Request) -> dict[str, str]:
         origin = request.headers.get("origin", "")
@@ -210,8 +232,10 @@ def make_app(environment: dict[str, str]) -> Starlette:
         follower = asyncio.create_task(
             hub.follow(environment["ZHIWAN_NATS_URL"], Path(credentials) if credentials else None)
         )
+        watches = [asyncio.create_task(hub.watch(url, environment.get("ZHIWAN_CA_FILE")))] if url else []
         yield
-        follower.cancel()
+        for task in (follower, *watches):
+            task.cancel()
         if hub.client is not None:
             await hub.client.close()
 

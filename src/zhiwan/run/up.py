@@ -22,6 +22,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from zhiwan.city import supervised
 from zhiwan.kernel.facts.errors import InputRefused, PartUnavailable
 from zhiwan.run.certificates import Certificates, certificates_for
 from zhiwan.run.embedded import child as embedded
@@ -93,14 +94,19 @@ class EmbeddedPart:
     """PostgreSQL or NATS as a part the supervisor can keep alive."""
 
     name: str
-    server: Any  # EmbeddedPostgres | EmbeddedNats: both have start(), stop(), pid
+    server: Any  # EmbeddedPostgres | EmbeddedNats: both have start(), stop(), exit_code, complaint()
     started: Any = field(default=None, repr=False)
 
     def start(self) -> None:
         self.started = self.server.start()
 
     def exit_code(self) -> int | None:
-        return None if self.server.pid else 1
+        code: int | None = self.server.exit_code
+        return code
+
+    def complaint(self) -> str | None:
+        found: str | None = self.server.complaint()
+        return found
 
     def begin_stop(self) -> None:
         """Nothing yet: what stores outlives what writes."""
@@ -120,7 +126,7 @@ def run_up(options: Options) -> None:
     folder = DataFolder(options.data)
     folder.hold(what=f"zhiwan up, {options.url}", started=datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
     require_free(_ports(options))
-    supervisor = Supervisor(say)
+    supervisor = Supervisor(say, lambda parts: supervised.write(folder.path, parts))
     with _signals():
         try:
             _start(options, folder, supervisor, say)

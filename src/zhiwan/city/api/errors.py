@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -12,6 +14,7 @@ from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
 from zhiwan.kernel.bus.messages import BusFull, MessageTooLarge
 from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
 
+log = logging.getLogger(__name__)
 RETRY_SECONDS = "5"
 
 
@@ -40,6 +43,15 @@ class ParametersRefused(InputRefused):
     fact = "the request cannot be read"
     detail = "{problems}"
     hint = "See /api/v1/openapi.json for names, types and limits."
+
+
+class DatabaseSilent(PartUnavailable):
+    """The database does not answer, or cannot write."""
+
+    code = "API-503"
+    fact = "the database does not answer"
+    detail = "Nothing of this request is kept, unless it was answered before."
+    hint = "Send again: what was stored already is recognised. GET /healthz says how the parts are."
 
 
 STATUS: dict[type[CityError], int] = {
@@ -73,6 +85,12 @@ def register(api: NinjaAPI) -> None:
     @api.exception_handler(CityError)
     def city(request: HttpRequest, error: CityError) -> HttpResponse:
         return answer(request, error)
+
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    def database(request: HttpRequest, error: Any) -> HttpResponse:
+        log.warning("the database does not answer: %s", error)
+        return answer(request, DatabaseSilent())
 
     @api.exception_handler(AuthenticationError)
     def authentication(request: HttpRequest, error: Any) -> HttpResponse:

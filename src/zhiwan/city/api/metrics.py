@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from zhiwan.city.api.health import parts_now
+from zhiwan.city.api.health_words import WELL
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.registry.models import ConnectionRefusal, Device
@@ -35,12 +36,12 @@ class CityFigures(Collector):
         return []  # without it the registry would collect once more while registering
 
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("zhiwan_part_up", "1 while a part of the platform is ok", labels=["part"])
+        up = GaugeMetricFamily("zhiwan_part_up", "1 while a part of the platform does its work", labels=["part"])
         parts = parts_now(timezone.now())
         for name, part in parts.items():
-            up.add_metric([name], float(part["state"] == "ok"))
+            up.add_metric([name], float(part["state"] in WELL))
         yield up
-        if parts["database"]["state"] != "ok":
+        if parts["database"]["state"] not in WELL:
             return
         with acting_system("web"):
             yield from _doors()

@@ -25,8 +25,12 @@ class Beat:
     body: dict[str, Any]
 
     def alive(self, now: datetime) -> bool:
-        """Whether it told lately."""
-        return now - self.at < SILENT_AFTER
+        """Whether it told lately. A sign from ahead of us says nothing: somebody's clock was changed."""
+        return not self.ahead(now) and now - self.at < SILENT_AFTER
+
+    def ahead(self, now: datetime) -> bool:
+        """Whether the sign lies further ahead of us than clocks of one house may differ."""
+        return self.at - now > SILENT_AFTER
 
 
 def beat(*, process: str, at: datetime, body: dict[str, Any] | None = None) -> None:

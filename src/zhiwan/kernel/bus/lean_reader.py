@@ -43,7 +43,7 @@ class Line:
                 self._wire = Wire(*self._place, self._login, f"{self._name}-pull")
                 self._inbox = f"_INBOX.{secrets.token_hex(11)}"
             self._ask(self._wire, stream, reader, most, wait)
-            found, whole = self._collect(self._wire, most, time.monotonic() + wait + GRACE_SECONDS)
+            found, whole = self._collect(self._wire, stream, most, time.monotonic() + wait + GRACE_SECONDS)
         except (OSError, ValueError, IndexError) as problem:
             self.close()
             raise BusUnavailable(problem=str(problem) or type(problem).__name__) from problem
@@ -66,7 +66,7 @@ class Line:
             f"{body}\r\n".encode()
         )
 
-    def _collect(self, wire: Wire, most: int, deadline: float) -> tuple[list[Delivery], bool]:
+    def _collect(self, wire: Wire, stream: str, most: int, deadline: float) -> tuple[list[Delivery], bool]:
         """Reads until the batch is full or the server says that the pull is over (False: neither came in time)."""
         found: list[Delivery] = []
         ours = str(self._pulls).encode()
@@ -91,7 +91,10 @@ class Line:
                     found.append((words[1].decode(), words[3].decode(), data[end + 2 + head : stop - 2]))
                     over = len(found) >= most
                 else:
-                    over = True  # 404, 408, 409 or 503: nobody to reply to, so it is the server's own word
+                    # Nobody to reply to, so it is the server's own word: 404, 408, 409; 503 when there is no reader.
+                    if data[end + 2 : end + 2 + head].split(b"\r\n", 1)[0].split(b" ")[1:2] == [b"503"]:
+                        raise OSError(f"there is no reader of {stream}")
+                    over = True
             at = stop
         wire.rest = data[at:]
         return found, over

@@ -59,6 +59,9 @@ class MemoryBus:
         if not self._streams:
             raise BusUnavailable(problem="it is closed")
 
+    def fullness(self) -> dict[str, float]:
+        return {name: stream.size / stream.spec.max_bytes for name, stream in self._streams.items()}
+
     def open_reader(self, stream: str, name: str = READER) -> MemoryStream:
         reader = self._streams[stream] if name == READER else self._more[stream, name]
         reader.rewind()
@@ -129,6 +132,11 @@ class MemoryStream:
 
     def waiting(self) -> int:
         return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """Bytes of payload that are kept."""
+        return self._size
 
     @property
     def last(self) -> int:

@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ANSWER_SECONDS = 5.0
+#: For whoever only wants to know how things stand: a bus that is slower than that is not well.
+GLANCE_SECONDS = 2.0
 #: Redelivery by time would break the order; the reader resets the consumer instead.
 NEVER_AGAIN_SECONDS = 24 * 3600.0
 FULL_ERRORS = {10077, 10076, 10047}  # maximum bytes, maximum messages, insufficient storage
@@ -110,8 +112,21 @@ class NatsBus:
     def ping(self) -> None:
         self._call(self._client.flush(timeout=2), seconds=3)
 
+    def fullness(self) -> dict[str, float]:
+        async def ask() -> dict[str, float]:
+            found = {}
+            for spec in STREAMS:
+                info = await self._js.stream_info(spec.name)
+                limit = info.config.max_bytes or 0
+                found[spec.name] = info.state.bytes / limit if limit > 0 else 0.0
+            return found
+
+        return self._call(ask(), seconds=GLANCE_SECONDS)
+
     def open_reader(self, stream: str, name: str = READER) -> NatsReader:
         spec = next(spec for spec in STREAMS if spec.name == stream)
+        if name == READER:
+            self._call(self._mend(spec))
         reader = NatsReader(self, dataclasses.replace(spec, reader=name))
         reader.rewind()
         return reader
@@ -186,11 +201,21 @@ class NatsBus:
         )
         try:
             found = (await self._js.stream_info(spec.name)).config
-            if (found.max_bytes, found.discard) != (wanted.max_bytes, wanted.discard):
-                await self._js.update_stream(wanted)
         except NotFoundError:
-            await self._js.add_stream(wanted)
+            # Kept by interest, a message that comes before the reader exists would be answered and dropped. So a new
+            # stream takes nothing (no message has room in one byte) until its reader is there.
+            found = (await self._js.add_stream(dataclasses.replace(wanted, max_bytes=1))).config
         await self._js.add_consumer(spec.name, reader)
+        if (found.max_bytes, found.discard) != (wanted.max_bytes, wanted.discard):
+            await self._js.update_stream(wanted)
+
+    async def _mend(self, spec: StreamSpec) -> None:
+        """A stream or reader that somebody deleted is made anew; what it held is gone, what comes is kept."""
+        try:
+            await self._js.consumer_info(spec.name, spec.reader)
+        except NotFoundError:
+            log.error("%s or its reader is gone: making it anew", spec.name)
+            await self._ensure(spec)
 
     def _call(self, work: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS + 1) -> T:
         """Run on the connection's loop; every failure of the bus becomes one of our errors."""

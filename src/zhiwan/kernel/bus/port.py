@@ -58,8 +58,15 @@ class Bus(Protocol):
         """Returns when the bus has answered. Raises BusUnavailable."""
         ...
 
+    def fullness(self) -> dict[str, float]:
+        """How much of its limit each stream holds, 0 … 1. Raises BusUnavailable."""
+        ...
+
     def open_reader(self, stream: str, name: str = READER) -> StreamReader:
-        """The reader `name` of `stream`. There must be only one at a time (the worker's lock sees to that)."""
+        """The reader `name` of `stream`. There must be only one at a time (the worker's lock sees to that).
+
+        The first reader's stream is made anew if somebody has deleted it.
+        """
         ...
 
     def add_reader(self, stream: str, name: str, subjects: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from zhiwan.city.files import private_file
 from zhiwan.kernel.bus.messages import STREAMS, BusUnavailable, StreamSpec
 from zhiwan.kernel.bus.nats_bus import NatsBus
 from zhiwan.run.embedded import child
+from zhiwan.run.embedded.nats_store import StoreWatch
 
 START_SECONDS = 20.0
 MAX_PAYLOAD = 1 << 20
@@ -125,6 +126,7 @@ class EmbeddedNats:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
         self._port: int | None = None
+        self._store: StoreWatch | None = None
 
     def start(self) -> Address:
         """Write the configuration, start the server, make the streams and their readers; returns where to connect."""
@@ -149,6 +151,7 @@ class EmbeddedNats:
                 keep=self._lock,
             )
             self._make_streams(address)
+            self._store = StoreWatch(self.log, self.folder)
         except BaseException:
             self.stop()
             raise
@@ -167,6 +170,15 @@ class EmbeddedNats:
     def pid(self) -> int | None:
         """The server's process, while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs. A start that failed counts as ended."""
+        return self._process.poll() if self._process else 1
+
+    def complaint(self) -> str | None:
+        """Why it must be started anew although it runs."""
+        return self._store.complaint() if self._store else None
 
     def _secrets(self) -> dict[str, str]:
         file = self.data / "secrets" / "nats.json"

@@ -161,6 +161,15 @@ class EmbeddedPostgres:
         """The server's process, while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs. A start that failed counts as ended."""
+        return self._process.poll() if self._process else 1
+
+    def complaint(self) -> str | None:
+        """PostgreSQL mends itself, or ends."""
+        return None
+
     def url(self, role: str, password: str, database: str = DATABASE) -> str:
         """A libpq URL over the private socket."""
         return f"postgresql://{role}:{quote(password)}@/{database}?host={quote(str(self.socket), safe='')}"

@@ -6,6 +6,7 @@ stay (here, and in PostgreSQL's outbox); when too much waits, `add` waits too, a
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -25,6 +26,8 @@ COMPACT_COMMITS = 100
 #: Below what intake remembers by itself (kernel/sense/memory.py): older duplicates are looked for in the lake.
 MOST_ROWS = 500_000
 RETRY_SECONDS = 3.0
+#: What `problem` says of a full disk; any other one is named after its error (the rest is for the log).
+DISK_FULL = "disk full"
 
 
 class LakeFollower:
@@ -46,6 +49,11 @@ class LakeFollower:
     def waiting_rows(self) -> int:
         """Rows the lake has not yet got."""
         return self._rows
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that `add` would wait too."""
+        return self._rows > MOST_ROWS
 
     def add(self, parcel: Parcel) -> None:
         """Hand over rows that are committed in PostgreSQL. Waits while too many wait, if the thread runs."""
@@ -117,7 +125,7 @@ class LakeFollower:
                 self.problem = None
             except Exception as problem:
                 # Whatever it is (full disk, object store away): nothing is lost, try again.
-                self.problem = type(problem).__name__
+                self.problem = DISK_FULL if is_disk_full(problem) else type(problem).__name__
                 log.exception("the lake did not take %d rows; trying again", self._rows)
                 self._pause(RETRY_SECONDS)
             if stopping:
@@ -128,3 +136,8 @@ class LakeFollower:
         end = time.monotonic() + seconds
         while not self._stop and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 0.2))
+
+
+def is_disk_full(problem: Exception) -> bool:
+    """Whether there was no room: the lake's writer is not Python and tells it in words only."""
+    return getattr(problem, "errno", None) == errno.ENOSPC or "No space left on device" in str(problem)

@@ -149,6 +149,7 @@ class Pipeline:
         self._take_up(remembered)
         self._cursors = dict(remembered.cursors)
         self.judge_problems = 0
+        self._read: dict[str, datetime] = {}  # up to which moment each stream is read
         self._readers: dict[str, StreamReader] = {stream: bus.open_reader(stream, reader) for stream in streams}
 
     def _take_up(self, remembered: Remembered) -> None:
@@ -167,9 +168,14 @@ class Pipeline:
     def step(self, stream: str, most: int, wait: float, clock: Callable[[], datetime]) -> int:
         """Take one batch of a stream all the way; the number of messages pulled."""
         reader = self._readers[stream]
+        asked = clock()
         messages = reader.pull(most, wait)
+        self._read[stream] = asked
         if not messages:
             return 0
+        if len(messages) >= most:  # more waits behind it
+            last = messages[-1].received_at
+            self._read[stream] = min(asked, last if self.clock is None else self.clock.at(last))
         created = reader.created.isoformat()
         done = self._committed(stream, created)
         fresh = [message for message in messages if message.seq > done]
@@ -182,7 +188,11 @@ class Pipeline:
         return len(messages)
 
     def tick(self, now: datetime) -> None:
-        """What follows from time alone: absent values, durations that ripen, releases by people."""
+        """What follows from time alone: absent values, durations that ripen, releases by people.
+
+        Time passes no faster than the streams are read: after a pause, what seems to be missing waits in them.
+        """
+        now = min(now, *self._read.values()) if self._read else now
         released = self._store.releases()
         for alarm in released:
             self.judging.release(alarm)

@@ -149,7 +149,10 @@ class Worker:
         while not self._stop.is_set():
             if pipeline.clock is not None:
                 pipeline.clock = clock_of(self._space)  # before each pull: see kernel/facts/spaces.py
-            for stream, wait in zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
+            # A lake that is away for long must not silence us: nothing more is taken, the streams fill and refuse.
+            if crowded := follower.crowded:
+                self._stop.wait(BATCH_SECONDS)
+            for stream, wait in () if crowded else zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
                 self._take(pipeline, stream, wait)
             if registry.due() and (found := registry_version()) != version:
                 version = found
@@ -159,7 +162,7 @@ class Worker:
                 if self._space != LIVE:
                     story_readers(the_bus(), self._space, pipeline.brain)
             pipeline.settle(now(pipeline.clock))
-            if tick.due():
+            if not crowded and tick.due():
                 pipeline.tick(now(pipeline.clock, behind=STORY_TICK_BEHIND))
             if signs.due():
                 try:

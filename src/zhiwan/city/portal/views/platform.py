@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.api.health import parts_now
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.portal import health_rows
 from zhiwan.city.portal.expression_words import in_words, value_words
 from zhiwan.city.portal.views.base import not_found, signed_in
 from zhiwan.city.watch import queries as watch
@@ -49,52 +48,13 @@ def rule(request: HttpRequest, id: str) -> HttpResponse:
 @require_GET
 @signed_in
 def health(request: HttpRequest) -> HttpResponse:
-    """Each part with its state, for people; machines ask /healthz."""
-    parts = parts_now(timezone.now())
-    titles = {
-        "web": _("网页与接口"),
-        "database": _("数据库"),
-        "bus": _("消息总线"),
-        "live": _("实时推送"),
-        "worker": _("数据流处理"),
-        "door": _("设备接入"),
-        "jobs": _("后台任务"),
-        "packs": _("应用场景"),
+    """Each part with its state, for people; machines ask /healthz. The table asks again by itself."""
+    parts = health_rows.rows(parts_now(timezone.now()))
+    part = bool(request.headers.get("HX-Request"))
+    context = {
+        "parts": parts,
+        "ill": sum(not row["well"] for row in parts),
+        "packs": [pack.manifest for pack in packs().packs],
+        "at": timezone.now(),
     }
-    rows = [
-        {
-            "name": titles.get(name, name),
-            "state": part.get("state", "unknown"),
-            "says": part.get("says", ""),
-            **_told(part),
-        }
-        for name, part in sorted(parts.items(), key=lambda one: list(titles).index(one[0]) if one[0] in titles else 99)
-    ]
-    context = {"parts": rows, "packs": [pack.manifest for pack in packs().packs], "at": timezone.now()}
-    return render(request, "portal/health.html", context)
-
-
-def _told(part: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a part that say something to a person, and the rest as they are."""
-    named = {
-        "latest_reading_at": _("最近读数"),
-        "last_sign_at": _("最近活动"),
-        "waiting": _("等待"),
-        "failed": _("失败"),
-        "problem": _("问题"),
-        "lake_problem": _("历史库问题"),
-        "lake_waiting_rows": _("待写入历史库"),
-        "waiting_messages": _("待处理报文"),
-        "restarts": _("重启"),
-        "count": _("个数"),
-    }
-    facts = []
-    for key, title in named.items():
-        value = part.get(key)
-        if isinstance(value, dict):
-            value = sum(number for number in value.values() if isinstance(number, int))
-        if value is not None and value != "":
-            at = parse_datetime(value) if key.endswith("_at") and isinstance(value, str) else None
-            facts.append({"title": title, "value": value, "at": at})
-    rest = [(key, value) for key, value in part.items() if key not in named and key not in ("state", "says")]
-    return {"facts": facts, "rest": rest}
+    return render(request, "portal/parts/health.html" if part else "portal/health.html", context)

@@ -8,18 +8,22 @@
 // Modules (map, chart) listen to the document event `live:changes`, detail = the list.
 
 import { refreshAge } from "./ages.js";
-import { text } from "./texts.js";
+import { partName, text } from "./texts.js";
 
 const QUIET = 25_000; // beats come every 10 s; so long without one means the stream is dead
 const REGION_PAUSE = 300;
 const REGION_REST = 2000; // a storm of changes must not become a storm of requests
 const pending = new Map();
 
-function setState(state) {
+// live · waiting · lost (this page may be old) · trouble (it is fresh, but a part of the platform is not well)
+function setState(state, parts = []) {
   const lamp = document.querySelector("#live-state");
-  if (!lamp || lamp.dataset.state === state) return;
+  if (!lamp) return;
+  const says = text(state, { parts: parts.map(partName).join(text("comma")) });
+  const words = lamp.querySelector("span");
+  if (lamp.dataset.state === state && words.textContent === says) return;
   lamp.dataset.state = state;
-  lamp.querySelector("span").textContent = text(state);
+  words.textContent = says;
 }
 
 export function formatValue(value, decimals, choices = []) {
@@ -116,7 +120,8 @@ export function startLive() {
     stream.addEventListener("beat", (event) => {
       alive();
       // The stream may live while the bus behind it does not: then nothing would change here, and we say so.
-      setState(JSON.parse(event.data).bus ? "live" : "lost");
+      const { bus, unwell = [] } = JSON.parse(event.data);
+      setState(!bus ? "lost" : unwell.length ? "trouble" : "live", unwell);
     });
     stream.addEventListener("changes", (event) => {
       alive();
