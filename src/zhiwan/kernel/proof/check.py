@@ -16,7 +16,7 @@ from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.load import load_pack, pack_folders, read_pack
 from zhiwan.kernel.packs.models import Pack
 from zhiwan.kernel.packs.packset import PackSet
-from zhiwan.kernel.proof.checks import code, expressions, ledger, parameters, pointers, replays, types
+from zhiwan.kernel.proof.checks import code, expressions, ledger, parameters, pointers, replays, stories, types
 from zhiwan.kernel.proof.subject import Subject
 
 Check = Callable[[Subject], Iterator[PackFault]]
@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     pointers.feeds,
     code.code,
     replays.replays,
+    stories.stories,
     ledger.ledger,
 )
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from zhiwan.city.people.acting import LIVE
 from zhiwan.city.portal.views.base import Visit, signed_in
@@ -32,10 +32,13 @@ def steps(request: Visit) -> HttpResponse:
     return render(request, "portal/parts/story_steps.html", _told())
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
+@never_cache
 @signed_in
 def choose_space(request: HttpRequest) -> HttpResponse:
-    """Step into a story, or back to what is real, from the next request on."""
+    """Step into a story, or back to what is real, from the next request on. GET: the switch as it is now."""
+    if request.method == "GET":
+        return render(request, "portal/parts/spaces.html", {"spaces": spaces.spaces()})
     space = spaces.space_in_use(request.POST.get("space"))
     request.session["space"] = space
     return redirect("portal:map" if space == LIVE else "portal:story")

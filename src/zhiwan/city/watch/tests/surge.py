@@ -69,7 +69,11 @@ PACK = Pack.model_validate(
             {
                 "id": "surge", "title": words("surge"), "scale": "four", "authority": words("flood office"),
                 "signed_by": "flood_office", "instructions": words("stay away"),
-            }
+            },
+            {
+                "id": "gale", "title": words("gale"), "scale": "four", "authority": words("weather office"),
+                "from_outside": words("weather office"), "signed_by": "flood_office", "instructions": words("tie it"),
+            },
         ],
         "case_kinds": [
             {
@@ -97,6 +101,7 @@ PACK = Pack.model_validate(
 )  # fmt: skip
 RULE = "governance.surge.high"
 KIND = "governance.surge.surge"
+OUTSIDE_KIND = "governance.surge.gale"
 
 
 def use_packs(monkeypatch: Any) -> None:
