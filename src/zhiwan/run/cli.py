@@ -204,6 +204,20 @@ def place_load(data: Data = DEFAULT_DATA) -> None:
     load_place()
 
 
+@place_app.command("calendar")
+def place_calendar(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A place: places/<district>")],
+    year: Annotated[
+        int | None, typer.Option(min=2000, max=2100, help="Which; default: this year and the next.")
+    ] = None,
+) -> None:
+    """Show by which days and hours terms are counted in a place; needs no server."""
+    from zhiwan.run.place_calendar import told
+
+    for line in told(folder, year):
+        typer.echo(line)
+
+
 @demo_app.command("load")
 def demo_load(data: Data = DEFAULT_DATA) -> None:
     """Make the demonstration: entities and devices that the simulator plays."""
