@@ -65,7 +65,8 @@ def up(
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from zhiwan.run.lan import address_in_lan
-    from zhiwan.run.up import Options, run_up
+    from zhiwan.run.options import Options
+    from zhiwan.run.up import run_up
 
     run_up(
         Options(
