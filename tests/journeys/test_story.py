@@ -163,7 +163,7 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
 
     # All of it says what it is: pages, exports, answers.
     page.goto(f"{product.url}/alarms")
-    expect(page).not_to_have_title(re.compile("推演"))
+    expect(page).not_to_have_title(re.compile("【推演】"))
     step_into(page, "推演")
     for path in PAGES:
         page.goto(product.url + path)
@@ -187,7 +187,7 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
         assert api.get(f"alarms/{alarm}").status_code == 404, "in the live space it does not exist"
         assert api.get(f"alarms/{alarm}", headers={"X-Zhiwan-Space": "typhoon"}).status_code == 200
     step_into(page, "实况")
-    expect(page).not_to_have_title(re.compile("推演"))
+    expect(page).not_to_have_title(re.compile("【推演】"))
 
     # And it goes, wholly.
     dropped = zhiwan(product, "story", "drop", "typhoon")
@@ -221,7 +221,7 @@ def test_a_story_half_played_is_dropped_wholly(product: Product, visit: Visit, b
     assert killed or "was dropped while its story was played" in said
     assert killed or played.returncode == 2
     # A page of it notices by itself, and is live again.
-    expect(page).not_to_have_title(re.compile("推演"), timeout=15_000)
+    expect(page).not_to_have_title(re.compile("【推演】"), timeout=20_000)
     assert rows_of(product, "typhoon") == {}
     assert not (product.data / "lakes" / "typhoon").exists()
     assert not (product.data / "logs" / "worker-typhoon.log").exists()

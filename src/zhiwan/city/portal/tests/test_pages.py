@@ -13,6 +13,8 @@ from django.urls import reverse
 
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.registry import spaces
+from zhiwan.city.registry.models import Space
 from zhiwan.city.watch.models import Warning
 from zhiwan.city.watch.tests.surge import EAST, RULE
 
@@ -115,6 +117,19 @@ def test_what_is_not_there_is_said_kindly(enter: Enter, url: str) -> None:
     answer = enter("desk").get(url)
     assert answer.status_code == 404
     assert "没有找到" in answer.content.decode()
+
+
+def test_a_story_that_was_dropped_meanwhile_shows_nothing_more(enter: Enter) -> None:
+    desk = enter("desk")
+    with acting_system("cli"):
+        Space.objects.create(id="day", title_zh="一天", title_en="A day", clock=[], told={})
+    desk.post(reverse("portal:space"), {"space": "day"})
+    assert desk.get(reverse("portal:story_steps")).headers["X-Zhiwan-Space"] == "day"
+    with acting_system("cli"):
+        spaces.close("day")
+    gone = desk.get(reverse("portal:story_steps"))
+    assert (gone.status_code, gone.headers["X-Zhiwan-Space"]) == (204, "live")
+    assert desk.get(reverse("portal:story")).status_code == 200
 
 
 def test_a_part_that_refreshes_itself_is_in_the_answer_it_asks_for(enter: Enter) -> None:
