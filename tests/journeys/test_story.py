@@ -65,7 +65,7 @@ def strangers(product: Product) -> list[str]:
 def step_into(page: Page, name: str) -> None:
     page.locator("#spaces summary").click()
     page.locator("#spaces button", has_text=name).click()
-    expect(page.locator("#spaces summary")).to_have_text(name)
+    expect(page.locator("#spaces summary")).to_have_text(name, timeout=30_000)
 
 
 @pytest.fixture
