@@ -132,6 +132,7 @@ def rows_of(product: Product, space: str) -> dict[str, int]:
     return dict(json.loads(said.stdout))
 
 
+@pytest.mark.timeout(600)
 def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
     product: Product, visit: Visit, begin: Begin
 ) -> None:
@@ -140,7 +141,7 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
     assert page.locator("#spaces").count() == 0
     played = begin("--speed", "2400")
     # A page that was open before offers the step into it by itself.
-    expect(page.locator("#spaces summary")).to_be_visible(timeout=60_000)
+    expect(page.locator("#spaces summary")).to_be_visible(timeout=120_000)
     expect(bystander.locator("#story-list button")).to_be_visible(timeout=10_000)
     step_into(page, "推演")
     # The other page of this session still shows the live city: what it asks for now, it does not show as live.
@@ -209,7 +210,7 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
 def test_a_story_half_played_is_dropped_wholly(product: Product, visit: Visit, begin: Begin, killed: bool) -> None:
     page = visit("/alarms")
     played = begin("--auto", "--speed", "1200")
-    expect(page.locator("#spaces summary")).to_be_visible(timeout=60_000)
+    expect(page.locator("#spaces summary")).to_be_visible(timeout=120_000)
     step_into(page, "推演")
     page.goto(f"{product.url}/alarms")
     expect(page.locator("#list a.row-link").first).to_be_visible(timeout=60_000)
