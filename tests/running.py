@@ -150,3 +150,10 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -
 def seconds_said(product: Product) -> float:
     """When the product said it was ready, in seconds since its start."""
     return max(float(match[1]) for line in product.said if (match := re.match(r"\[\s*([\d.]+)s\]", line)))
+
+
+def watch(page: Page, troubles: list[str]) -> None:
+    """Notes console errors, uncaught exceptions, failed requests and answers of 500 and more."""
+    page.on("console", lambda said: troubles.append(f"{page.url}: {said.text}") if said.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
+    page.on("response", lambda got: troubles.append(f"{got.status} {got.url}") if got.status >= 500 else None)

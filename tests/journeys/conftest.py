@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from running import Product, Visit, attach_product, start_product, stop_product
+from running import Product, Visit, attach_product, start_product, stop_product, watch
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # MapLibre needs WebGL: software rendering where there is no graphics card.
@@ -84,10 +84,3 @@ def visit(product: Product, browser: Browser, signed_in: dict[str, Any]) -> Iter
     for context in contexts:
         context.close()
     assert not troubles, "the browser's console is not clean"
-
-
-def watch(page: Page, troubles: list[str]) -> None:
-    """Notes console errors, uncaught exceptions, failed requests and answers of 500 and more."""
-    page.on("console", lambda said: troubles.append(f"{page.url}: {said.text}") if said.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
-    page.on("response", lambda got: troubles.append(f"{got.status} {got.url}") if got.status >= 500 else None)

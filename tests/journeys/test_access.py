@@ -24,8 +24,8 @@ BEGIN = ("/", "/?view=table", "/search?q=村", "/story", "/alarms/there-is-none"
 NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\.(csv|xlsx|json)$|[?&]format=")
 #: What the walk has to meet at least: if one is missing, the walk is blind.
 MUST = {
-    "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/*", "/responses",
-    "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*", "/data/set-aside",
+    "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
+    "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*", "/data/set-aside",
     "/data/quality", "/rules", "/rules/*", "/health",
 }  # fmt: skip
 
@@ -33,7 +33,9 @@ MUST = {
 def sort_of(link: str) -> str:
     """Pages of one template: `/alarms/6ba2…` and `/alarms/77c1…` are the same sort, filters of a list too."""
     parts = urlsplit(link)
-    path = re.sub(r"^/(alarms|warnings|responses|cases|entities|indicators|rules)/(?!new)[^/]+$", r"/\1/*", parts.path)
+    path = re.sub(
+        r"^/(alarms|warnings|responses|cases|entities|indicators|rules)/(?!new|outside)[^/]+$", r"/\1/*", parts.path
+    )
     path = re.sub(r"/\d+(?=/|$)", "/*", path)
     return path + next((f"?{name}" for name in ("view", "q") if f"{name}=" in parts.query), "")
 

@@ -65,7 +65,8 @@ def up(
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from zhiwan.run.lan import address_in_lan
-    from zhiwan.run.up import Options, run_up
+    from zhiwan.run.options import Options
+    from zhiwan.run.up import run_up
 
     run_up(
         Options(
@@ -202,6 +203,20 @@ def place_load(data: Data = DEFAULT_DATA) -> None:
     from zhiwan.run.prepare import load_place
 
     load_place()
+
+
+@place_app.command("calendar")
+def place_calendar(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A place: places/<district>")],
+    year: Annotated[
+        int | None, typer.Option(min=2000, max=2100, help="Which; default: this year and the next.")
+    ] = None,
+) -> None:
+    """Show by which days and hours terms are counted in a place; needs no server."""
+    from zhiwan.run.place_calendar import told
+
+    for line in told(folder, year):
+        typer.echo(line)
 
 
 @demo_app.command("load")

@@ -64,6 +64,8 @@ class Listener:
         return self.ticket.towns, self.ticket.space, self.values
 
     def wants(self, hint: Hint) -> bool:
+        if hint.get("kind") == "space":  # made or dropped: every page offers the step into it, or must leave it
+            return True
         town, space = str(hint.get("town") or ""), str(hint.get("space") or "live")
         for_all = not town and space == self.ticket.space and hint.get("kind") in FOR_ALL
         if not for_all and not self.ticket.admits(town, space):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zhiwan.run.pack_history import as_it_was
+
 if TYPE_CHECKING:
     from zhiwan.kernel.packs.models import Pack
 
@@ -26,6 +28,9 @@ def check(
     folders: Folders = None,
     others: With = None,
     place: Annotated[Path | None, typer.Option(help="Place whose roles and rows the packs may name.")] = None,
+    against: Annotated[
+        str, typer.Option(help="Git revision, or folder of packs: meaning changes only together with the version.")
+    ] = "",
 ) -> None:
     """Check packs whole: files, names, units, dates, expressions, code, replays. Exit code 1 when one is wrong."""
     from zhiwan.kernel.proof.check import check_pack, load_readable
@@ -35,7 +40,8 @@ def check(
     roles, rows = _roles(places), _rows(places)
     wrong = 0
     for folder in wanted:
-        faults = check_pack(folder, among, roles, rows)
+        with as_it_was(folder, against) as before:
+            faults = check_pack(folder, among, roles, rows, before)
         wrong += bool(faults)
         typer.echo(f"{'✗' if faults else '✓'} {_shown(folder)}")
         for fault in faults:

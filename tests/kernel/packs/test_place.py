@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from zhiwan.kernel.facts.calendar import WorkingCalendar, due
 from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.place import load_place
 
@@ -41,6 +44,12 @@ def place(tmp_path: Path) -> Path:
         ("posts.yml", '["990101001"]', '["990101999"]', "990101999"),
         ("demo.yml", "posts: [chief]", "posts: [cheif]", "cheif"),
         ("bodies.yml", "en: Operations centre", "de: Zentrale", "en"),
+        ("calendar.yml", 'closes: "17:00"', 'closes: "08:00"', "closes after it opens"),
+        ("calendar.yml", "from: 2026-07-01", "from: 2019-07-01", "order `hours` by `from`"),
+        ("calendar.yml", "worked: [2099-01-04]", "worked: [2098-01-04]", "no day of 2099"),
+        ("calendar.yml", "worked: [2099-01-04]", "worked: [2099-01-05]", "is a weekday"),
+        ("calendar.yml", "reason: {zh: 台风停工, ", "reason: {", "zh"),
+        ("calendar.yml", "source: 虚构的放假通知", "source: ''", "source"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(place: Path, file: str, old: str, new: str, said: str) -> None:
@@ -52,6 +61,24 @@ def test_a_mistake_is_told_with_file_and_line(place: Path, file: str, old: str, 
     assert refused.value.file == file
     assert refused.value.line >= 1
     assert said in str(refused.value)
+
+
+def test_terms_are_counted_by_the_calendar_of_the_place(place: Path) -> None:
+    calendar = load_place(place).working_calendar
+    friday = datetime(2026, 7, 31, 16, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
+    # Open until 17:30 since July; the Monday after is off for a typhoon, here only.
+    assert f"{due(friday, 2, 'working_hour', calendar).at:%m-%d %H:%M}" == "08-04 10:00"
+    assert f"{due(friday, 2, 'working_hour', WorkingCalendar()).at:%m-%d %H:%M}" == "08-03 10:00"
+    eve = datetime(2098, 12, 31, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+    stated = due(eve, 1, "working_day", calendar)
+    assert (stated.at.date(), stated.provisional) == (date(2099, 1, 4), True), "2098 itself is not published"
+    year_long = due(datetime(2099, 1, 3, 10, tzinfo=ZoneInfo("Asia/Shanghai")), 1, "working_day", calendar)
+    assert (year_long.at.date(), year_long.provisional) == (date(2099, 1, 4), False)
+
+
+def test_a_place_without_a_calendar_counts_by_the_usual_one(place: Path) -> None:
+    (place / "calendar.yml").unlink()
+    assert load_place(place).working_calendar == WorkingCalendar()
 
 
 def test_areas_may_come_as_a_table(place: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from zhiwan.kernel.packs.replays import Replay
 from zhiwan.kernel.packs.shape import shaped
+from zhiwan.kernel.packs.stories import Story, StoryStep
 from zhiwan.kernel.packs.strict_yaml import parse_yaml
 from zhiwan.kernel.proof.reference import pages
 from zhiwan.kernel.proof.schemas import schemas
@@ -43,7 +44,17 @@ def test_the_replays_in_the_manual_are_replays() -> None:
     assert [replay.kind for replay in replays] == ["fires", "late"]
 
 
-def test_the_manual_names_every_file() -> None:
-    manual = (DOCS / "how-to" / "write-a-pack.md").read_text("utf-8")
+def test_the_story_in_the_manual_is_a_story() -> None:
+    manual = (DOCS / "how-to" / "write-a-story.md").read_text("utf-8")
+    example = re.search(r"```yaml\n(.*?)```", manual, re.DOTALL)
+    assert example is not None
+    story = shaped(parse_yaml(example[1].encode(), "write-a-story.md"), Story)
+    assert story.moment(story.steps[-1].at) > story.start
+    keys = set(StoryStep.model_fields) - {"at", "title", "text"}
+    assert [key for key in keys if f"| `{key}` |" not in manual] == []
+
+
+def test_the_manuals_name_every_file() -> None:
+    manual = "".join(path.read_text("utf-8") for path in (DOCS / "how-to").glob("write-*.md"))
     missing = [name for name in re.findall(r"## (\S+\.yml) of a pack", pages()["pack-files.md"]) if name not in manual]
     assert missing == []

@@ -167,6 +167,9 @@ class WarningOut(Schema):
     state: str
     title: TextOut
     text: TextOut
+    issuer: TextOut | None
+    message_id: str
+    issued_at: datetime | None
     proposed_by: str | None
     replaces: int | None
     created_at: datetime

@@ -1,8 +1,8 @@
 """Background work in PostgreSQL (procrastinate). Tasks are known by name, so a lower app may ask for a higher one's.
 
-Each task works as the process `jobs`, over the whole district, in the space it was asked from, and finds out by itself
-what is missing: it may run twice. A failed one is tried again with growing pauses; what still fails is kept and shown
-on the health page.
+Each task works as the process `jobs`, over the whole district, in the space it was asked from (which may have been
+dropped meanwhile), and finds out by itself what is missing: it may run twice. A failed one is tried again with growing
+pauses; what still fails is kept and shown on the health page.
 """
 
 from __future__ import annotations
@@ -16,16 +16,10 @@ from zhiwan.city.jobs import imports as imports
 from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.plans import actions as plans
 from zhiwan.city.registry import clock
-from zhiwan.city.registry.models import Space
+from zhiwan.city.registry.spaces import is_open
 from zhiwan.city.watch.actions import propose_from_alarms
 from zhiwan.city.watch.follow_up import FOLLOW_WARNINGS, OPEN_CASES, PROPOSE_WARNINGS, QUEUE
 from zhiwan.city.watch.retention import forget_old_rows
-
-
-def space_exists(space: str) -> bool:
-    """Whether what a job was asked for still is: a story may have been dropped meanwhile."""
-    return space == LIVE or Space.objects.filter(id=space).exists()
-
 
 AGAIN = RetryStrategy(max_attempts=8, exponential_wait=3)
 
@@ -33,7 +27,7 @@ AGAIN = RetryStrategy(max_attempts=8, exponential_wait=3)
 @app.task(name=OPEN_CASES, queue=QUEUE, retry=AGAIN)
 def open_cases(alarm_ids: list[str], space: str = LIVE) -> None:
     """The cases that these alarms raise; each in its own transaction, so that one mistake stops one case."""
-    if not space_exists(space):
+    if not is_open(space):
         return
     problems = []
     for alarm_id in alarm_ids:
@@ -49,7 +43,7 @@ def open_cases(alarm_ids: list[str], space: str = LIVE) -> None:
 @app.task(name=PROPOSE_WARNINGS, queue=QUEUE, retry=AGAIN, lock=PROPOSE_WARNINGS)
 def propose_warnings(alarm_ids: list[str], space: str = LIVE) -> None:
     """The warnings that these alarms propose. One at a time: two must not propose the same."""
-    if not space_exists(space):
+    if not is_open(space):
         return
     with acting_system("jobs", space=space):
         propose_from_alarms(alarm_ids=alarm_ids)
@@ -58,7 +52,7 @@ def propose_warnings(alarm_ids: list[str], space: str = LIVE) -> None:
 @app.task(name=FOLLOW_WARNINGS, queue=QUEUE, retry=AGAIN, lock=FOLLOW_WARNINGS)
 def follow_warnings(space: str = LIVE) -> None:
     """Plans to the level that the warnings in force ask for. One at a time."""
-    if not space_exists(space):
+    if not is_open(space):
         return
     with acting_system("jobs", space=space):
         plans.follow_warnings(at=clock.now())

@@ -44,7 +44,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "space": spaces.current(),
     }
     actor = getattr(request, "actor", None)
-    if actor is None or request.headers.get("HX-Request"):
+    # A list that refreshes itself asks for the whole page ("full") and takes its part: it needs the whole frame.
+    if actor is None or request.headers.get("HX-Request-Type") == "partial":
         return shared
     return shared | {
         "place": current_place(),

@@ -39,6 +39,7 @@ urlpatterns = [
     path("alarms/<str:id>/recompute", alarms.recompute, name="alarm_recompute"),
     path("warnings", warnings.listing, name="warnings"),
     path("warnings/new", warnings.new, name="warning_new"),
+    path("warnings/outside", warnings.outside, name="warning_outside"),
     path("warnings/<int:id>", warnings.detail, name="warning"),
     path("warnings/<int:id>/<str:step>", warnings.move, name="warning_move"),
     path("responses", responses.listing, name="responses"),

@@ -40,6 +40,7 @@ WARNING_STEPS = {
     "review": gettext_lazy("审核"),
     "sign": gettext_lazy("签发"),
     "publish": gettext_lazy("发布"),
+    "record": gettext_lazy("登记外来预警"),
     "change": gettext_lazy("变更"),
     "lift": gettext_lazy("解除预警"),
     "reject": gettext_lazy("不采用"),

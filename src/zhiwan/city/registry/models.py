@@ -21,7 +21,7 @@ class Space(models.Model):
     title_zh = models.CharField(max_length=80)
     title_en = models.CharField(max_length=120)
     clock = models.JSONField()  # spans [our time, its time, speed]; see kernel/facts/spaces.py
-    state = models.CharField(max_length=8, default="running")  # running, ended
+    state = models.CharField(max_length=8, default="running")  # running, ended, dropping
     told = models.JSONField(default=dict)  # how far its story is, for the story page
 
 

@@ -5,6 +5,7 @@ Shapes (each has kind, town and space):
     alarm      {id, event, state, entity, rank, tone, level, message{zh,en}, at (ms)}
     indicator  {indicator, area, value, n, stale, at (ms)}
     warning    {id, state, rank, tone}      case {id, state}      response {id}      task {id}      set_aside {n | id}
+    space      {id}   one was made or dropped; told to every page, whatever its space
 """
 
 from __future__ import annotations

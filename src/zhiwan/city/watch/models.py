@@ -219,6 +219,11 @@ class Warning(models.Model):
     text_en = models.TextField()
     proposed_by = models.ForeignKey(Alarm, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+")
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
+    # Of a warning that another authority issued and that was recorded here; empty: our own.
+    issuer_zh = models.CharField(max_length=120, blank=True, db_default="")
+    issuer_en = models.CharField(max_length=160, blank=True, db_default="")
+    message_id = models.CharField(max_length=120, blank=True, db_default="")  # the number that the issuer gave it
+    issued_at = models.DateTimeField(null=True)
     drafted_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     reviewed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     signed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
@@ -230,6 +235,13 @@ class Warning(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state", "-created_at"], name="watch_warning_state")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["space", "kind", "message_id"],
+                condition=~models.Q(message_id=""),
+                name="watch_warning_message_once",
+            )
+        ]
 
 
 class WarningStep(models.Model):

@@ -1,8 +1,9 @@
 """Working calendar and clocks: when is something due that must be done in 4 working hours or 5 working days?
 
 Working days of the past and of the published year come from the State Council's notices (package chinese-calendar,
-make-up days 调休 included). For years not yet published weekdays count, less the holidays with a fixed date; such a
-result is *provisional* and must be computed again when the year is published.
+make-up days 调休 included), or from the place, which may state a year that the package does not hold yet and single
+days of its own (places/<district>/calendar.yml). For years not yet published weekdays count, less the holidays with a
+fixed date; such a result is *provisional* and must be computed again when the year is published.
 
 Counting follows the Civil Code, art. 201-204: the day on which a term in days starts is not counted, and a term ends
 when business closes on its last day (working days) or at midnight (natural days).
@@ -54,28 +55,68 @@ class Due:
 
 
 @dataclass(frozen=True)
+class OfficeHours:
+    """When the office is open on a working day, from a date on."""
+
+    since: date
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True)
+class PublishedYear:
+    """The days of a year that differ from its weeks: holidays on weekdays, make-up days on weekends (调休)."""
+
+    off: frozenset[date] = frozenset()
+    worked: frozenset[date] = frozenset()
+
+    def is_working(self, day: date) -> bool:
+        return day in self.worked or (day.weekday() < 5 and day not in self.off)
+
+
+@dataclass(frozen=True)
 class WorkingCalendar:
-    """The days and hours of one administration. `local` overrides single days (a typhoon day off, a make-up day)."""
+    """The days and hours of one administration.
+
+    `hours` are ordered by date. `years` are stated as a whole and come before the package's; `local` overrides single
+    days (a typhoon day off, a make-up day) and says nothing of the rest of their year.
+    """
 
     zone: str = "Asia/Shanghai"
-    opens: time = time(8, 30)
-    closes: time = time(17, 0)
+    hours: tuple[OfficeHours, ...] = (OfficeHours(date.min, time(8, 30), time(17, 0)),)
+    years: Mapping[int, PublishedYear] = field(default_factory=dict)
     local: Mapping[date, bool] = field(default_factory=dict)
 
     def is_published(self, day: date) -> bool:
-        """Whether the holidays of this day's year are known."""
-        return day in self.local or _FIRST_YEAR <= day.year <= _LAST_YEAR
+        """Whether it is known that this day is worked or not."""
+        return day in self.local or day.year in self.years or _FIRST_YEAR <= day.year <= _LAST_YEAR
 
     def is_working(self, day: date) -> bool:
         """Whether the office is open on this day."""
         if day in self.local:
             return self.local[day]
+        if (year := self.years.get(day.year)) is not None:
+            return year.is_working(day)
         if self.is_published(day):
             return bool(chinese_calendar.is_workday(day))
         return day.weekday() < 5 and (day.month, day.day) not in _FIXED_HOLIDAYS
 
-    def moment(self, day: date, at: time) -> datetime:
-        """A local time of a day as an aware datetime."""
+    def opens(self, day: date) -> datetime:
+        """When the office opens on a working day."""
+        return self._moment(day, self._hours(day).opens)
+
+    def closes(self, day: date) -> datetime:
+        """When the office closes on a working day."""
+        return self._moment(day, self._hours(day).closes)
+
+    def begins(self, day: date) -> datetime:
+        """The midnight with which a day begins."""
+        return self._moment(day, time())
+
+    def _hours(self, day: date) -> OfficeHours:
+        return next((one for one in reversed(self.hours) if one.since <= day), self.hours[0])
+
+    def _moment(self, day: date, at: time) -> datetime:
         return datetime.combine(day, at, ZoneInfo(self.zone))
 
 
@@ -89,7 +130,7 @@ def due(start: datetime, amount: float, unit: TermUnit | str, calendar: WorkingC
     if unit is TermUnit.URGENT_HOUR:
         return Due(start + timedelta(hours=amount), False)
     if unit is TermUnit.NATURAL_DAY:
-        return Due(calendar.moment(local.date() + timedelta(days=int(amount) + 1), time()), False)
+        return Due(calendar.begins(local.date() + timedelta(days=int(amount) + 1)), False)
     if unit is TermUnit.WORKING_DAY:
         return _due_in_days(local, int(amount), calendar)
     return _due_in_hours(local, timedelta(hours=amount), calendar)
@@ -104,7 +145,7 @@ def _due_in_days(local: datetime, amount: int, calendar: WorkingCalendar) -> Due
         provisional |= not calendar.is_published(day)
         if left and calendar.is_working(day):
             left -= 1
-    return Due(calendar.moment(day, calendar.closes), provisional)
+    return Due(calendar.closes(day), provisional)
 
 
 def _due_in_hours(local: datetime, left: timedelta, calendar: WorkingCalendar) -> Due:
@@ -112,8 +153,8 @@ def _due_in_hours(local: datetime, left: timedelta, calendar: WorkingCalendar) -
     while True:
         provisional |= not calendar.is_published(day)
         if calendar.is_working(day):
-            begins = max(local, calendar.moment(day, calendar.opens))
-            open_for = calendar.moment(day, calendar.closes) - begins
+            begins = max(local, calendar.opens(day))
+            open_for = calendar.closes(day) - begins
             if open_for > timedelta(0):
                 if left <= open_for:
                     return Due(begins + left, provisional)
@@ -128,8 +169,8 @@ def working_time(start: datetime, end: datetime, calendar: WorkingCalendar) -> t
     total, day = timedelta(0), local.date()
     while day <= last.date():
         if calendar.is_working(day):
-            begins = max(local, calendar.moment(day, calendar.opens))
-            ends = min(last, calendar.moment(day, calendar.closes))
+            begins = max(local, calendar.opens(day))
+            ends = min(last, calendar.closes(day))
             total += max(ends - begins, timedelta(0))
         day += timedelta(days=1)
     return total

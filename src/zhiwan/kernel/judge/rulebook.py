@@ -17,6 +17,7 @@ from zhiwan.kernel.judge.engines.polars import to_polars
 from zhiwan.kernel.judge.engines.reference import fold
 from zhiwan.kernel.judge.errors import ExpressionRefused, RuleRefused
 from zhiwan.kernel.judge.expressions import nodes as n
+from zhiwan.kernel.judge.expressions.ends import limits, results
 from zhiwan.kernel.judge.expressions.parse import parse
 from zhiwan.kernel.judge.expressions.scope import Known, Scope
 from zhiwan.kernel.judge.machine import Timing
@@ -203,13 +204,13 @@ class _Compiler:
         return CompiledRule(
             number=number, id=id, pack=pack, rule=rule, type=type_name, prop=prop, decl=decl, levels=levels,
             when=when, clear=clear, level=level, where=where, messages=messages,
-            limits=_limits(when),
+            limits=limits(when),
             timing=Timing(rule.lasting, rule.clear_lasting, hold, rule.latched, ranks),
             absent_timing=Timing(timedelta(0), timedelta(0), None, rule.latched, ranks),
         )  # fmt: skip
 
     def _check_levels(self, id: str, level: n.Expr, levels: Mapping[str, Level]) -> None:
-        for result in _results(level):
+        for result in results(level):
             if isinstance(result, n.Text) and result.value not in levels:
                 raise RuleRefused(
                     what="rule", id=id, problem=f'its scale has no level "{result.value}"',
@@ -281,33 +282,6 @@ _ANY: tuple[Any, n.Expr] = (None, n.Missing("text"))
 
 def _without(names: Mapping[str, Known], gone: tuple[str, ...]) -> dict[str, Known]:
     return {name: known for name, known in names.items() if name not in gone}
-
-
-def _results(expr: n.Expr) -> list[n.Expr]:
-    """What an expression can give: the ends of its choices."""
-    if isinstance(expr, n.Case):
-        ends = [value for _, value in expr.branches] + [expr.otherwise]
-        return [result for end in ends for result in _results(end)]
-    if isinstance(expr, n.Call) and expr.function == "coalesce":
-        return [result for argument in expr.arguments for result in _results(argument)]
-    return [expr]
-
-
-def _limits(when: n.Expr) -> dict[str, n.Expr]:
-    from zhiwan.kernel.judge.expressions.show import show
-
-    value = n.Name("value", "number")
-    found: dict[str, n.Expr] = {}
-    for node in when.walk():
-        sides: tuple[n.Expr, ...] = ()
-        if isinstance(node, n.Comparison) and value in (node.left, node.right):
-            sides = (node.right if node.left == value else node.left,)
-        elif isinstance(node, n.Between) and node.operand == value:
-            sides = (node.low, node.high)
-        for side in sides:
-            if side.kind == "number" and value not in n.leaves(side):
-                found[side.id if isinstance(side, n.Parameter) else show(side)] = side
-    return found
 
 
 def _in_order(derives: tuple[CompiledDerive, ...]) -> tuple[CompiledDerive, ...]:

@@ -1,7 +1,7 @@
 """Reads pack folders into models. What must hold *between* declarations is checked by zhiwan.kernel.proof.check.
 
 pack.yml  types.yml  params/*.yml  rules.yml  derive.yml  indicators.yml  warnings.yml  plans.yml  cases.yml
-views.yml  sources.yml  demo.yml  quality.yml  tests/*.yml  code/*.py  README.md
+views.yml  sources.yml  demo.yml  quality.yml  tests/*.yml  stories/*.yml  code/*.py  README.md
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from zhiwan.kernel.packs.names import normalised
 from zhiwan.kernel.packs.packset import PackSet
 from zhiwan.kernel.packs.replays import Replay
 from zhiwan.kernel.packs.shape import shaped
+from zhiwan.kernel.packs.stories import Story
 from zhiwan.kernel.packs.strict_yaml import Document, read_yaml
 
 #: File of a pack → its shape. The JSON Schemas in docs/reference/schemas are printed from this table.
@@ -51,6 +52,7 @@ FILES: dict[str, Any] = {
     "demo.yml": Demo,
     "quality.yml": Quality,
     "tests/*.yml": list[Replay],
+    "stories/*.yml": Story,
 }
 _FOLDERS = {"params": ".yml", "tests": ".yml", "stories": ".yml", "code": ".py"}
 _SILENT = {"README.md", "__pycache__"}
@@ -62,6 +64,7 @@ class Read:
 
     pack: Pack
     replays: tuple[tuple[str, int, Replay], ...]  # file, number in the file, replay
+    stories: tuple[tuple[str, Story], ...] = ()  # file, story
     documents: dict[str, Document] = field(default_factory=dict)
 
 
@@ -84,7 +87,7 @@ def pack_folders(root: Path) -> list[Path]:
 
 
 def read_pack(folder: Path, *, replays: bool = True) -> Read:
-    """One pack with its documents and, unless it is only to be run, its replays. Raises PackFault."""
+    """One pack with its documents and, unless it is only to be run, its replays and stories. Raises PackFault."""
     if not (folder / "pack.yml").is_file():
         raise FileMissing(
             file="pack.yml", name="a pack's first file", advice="Start with `zhiwan pack new <part>/<name>`."
@@ -122,7 +125,8 @@ def read_pack(folder: Path, *, replays: bool = True) -> Read:
         for name in (_inside(folder, "tests", ".yml") if replays else ())
         for number, replay in enumerate(read(name, list[Replay]))
     )
-    return Read(normalised(pack), proofs, documents)
+    stories = tuple((name, read(name, Story)) for name in (_inside(folder, "stories", ".yml") if replays else ()))
+    return Read(normalised(pack), proofs, stories, documents)
 
 
 def _read(folder: Path, documents: dict[str, Document], name: str, shape: Any) -> Any:

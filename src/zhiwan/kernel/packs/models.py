@@ -235,6 +235,7 @@ class WarningKind(Declared):
     scale: Reference
     authority: Text  # who may sign it, in words; the post's role id is in signed_by
     signed_by: Identifier
+    from_outside: Text | None = None  # the authority elsewhere that issues it; here it is recorded, not drafted
     code: str | None = None  # CAP event code, 11B03
     instructions: Text
 

@@ -5,6 +5,7 @@ areas.csv    code,name[,name_en,parent,lon,lat,synthetic]      and/or
 areas.geojson  outlines with the same properties; a feature adds its geometry to the row of the same code
 bodies.yml   organisations        posts.yml   roles and posts
 zones.yml    polygons that cross areas (optional)        demo.yml   accounts of a demonstration (optional)
+calendar.yml office hours, years and days of its own (optional; place_calendar.py)
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from zhiwan.kernel.facts.areas import is_area, parent_area
+from zhiwan.kernel.facts.calendar import WorkingCalendar
 from zhiwan.kernel.packs.broken import FileMissing, FileUnknown, IdTwice, NotYaml, WrongShape
 from zhiwan.kernel.packs.models import Declared, Identifier, Text
+from zhiwan.kernel.packs.place_calendar import CalendarFile
 from zhiwan.kernel.packs.shape import shaped
 from zhiwan.kernel.packs.strict_yaml import Document, read_yaml
 
@@ -137,6 +140,7 @@ class PlaceDecl(Declared):
     posts: list[Post]
     zones: list[ZoneDecl] = Field(default=[])
     demo: PlaceDemo = PlaceDemo()
+    calendar: CalendarFile = CalendarFile()
     folder: str = ""
 
     @property
@@ -144,13 +148,18 @@ class PlaceDecl(Declared):
         return self.place.code
 
     @property
+    def working_calendar(self) -> WorkingCalendar:
+        """The days and hours by which terms are counted here."""
+        return self.calendar.calendar(self.place.zone)
+
+    @property
     def outline(self) -> dict[str, Any] | None:
         """The district's own geometry, if the place ships one."""
         return next((area.geometry for area in self.areas if area.code == self.code), None)
 
 
-_FILES = ("place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "zones.yml", "demo.yml")
-_SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "calendar.yml", "mission.csv")
+_FILES = ("place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "zones.yml", "demo.yml", "calendar.yml")
+_SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "mission.csv")
 
 
 def load_place(folder: Path) -> PlaceDecl:
@@ -180,6 +189,7 @@ def load_place(folder: Path) -> PlaceDecl:
         posts=posts.posts,
         zones=read("zones.yml", list[ZoneDecl], []),
         demo=read("demo.yml", PlaceDemo, PlaceDemo()),
+        calendar=read("calendar.yml", CalendarFile, CalendarFile()),
         folder=str(folder.resolve()),
     )
     _check_pointers(loaded, documents)

@@ -6,13 +6,15 @@ points; what is reported between two points lies on the line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from zhiwan.kernel.packs.models import Declared, Duration, Identifier, Reference, Text, TypeName
+from zhiwan.kernel.packs.models import Declared, Duration, Identifier, Pack, Reference, Text, TypeName
+from zhiwan.kernel.packs.names import global_id
 from zhiwan.kernel.packs.shape import shaped
 from zhiwan.kernel.packs.strict_yaml import read_yaml
 
@@ -51,11 +53,19 @@ class StoryWarning(Declared):
     level: Identifier
 
 
+class StoryMessage(StoryWarning):
+    """A warning that another authority issues, under a number of its own."""
+
+    message_id: Annotated[str, Field(min_length=1, max_length=120)]
+    text: Text | None = None  # what it says; without it, the kind's instructions
+
+
 class StoryExpectation(Declared):
     """What must have come of it by then. Without it a step only tells."""
 
     alarm: Reference | None = None  # a rule's alarm is open …
     level: Identifier | None = None  # … at this level or above
+    warning: StoryWarning | None = None  # a warning is in force at this level or above
     response: Identifier | None = None  # some response is in force at this level
     case: Reference | None = None  # a case of this kind was opened
     receipted: bool = False  # every task has its receipt
@@ -69,6 +79,7 @@ class StoryStep(Declared):
     title: Text
     text: Text
     expect: StoryExpectation = StoryExpectation()
+    outside: StoryMessage | None = None  # comes from another authority and is recorded as this step begins
     sign: StoryWarning | None = None  # a person signs what the alarms propose
     lift: bool = False  # everything in force is lifted, what was only proposed is put aside
 
@@ -103,12 +114,35 @@ class Story(Declared):
         return self
 
 
-def read_stories(folders: list[Path]) -> dict[str, Story]:
-    """The stories of some pack folders, by id. Raises PackFault."""
+def read_stories(packs: Sequence[Pack]) -> dict[str, Story]:
+    """The stories of some packs, by id, with global names. Raises PackFault."""
+    ids = [pack.id for pack in packs]
     found = {}
-    for folder in folders:
-        for path in sorted((folder / "stories").glob("*.yml")):
-            document = read_yaml(path, f"stories/{path.name}")
-            story: Story = shaped(document, Story, document.value)
-            found[story.id] = story
+    for pack in packs:
+        for path in sorted((Path(pack.folder) / "stories").glob("*.yml")) if pack.folder else ():
+            story: Story = shaped(read_yaml(path, f"stories/{path.name}"), Story)
+            found[story.id] = _with_global_names(story, pack.id, ids)
     return found
+
+
+def _with_global_names(story: Story, pack: str, ids: Sequence[str]) -> Story:
+    """Rules, warnings and kinds of case as the city calls them: flood.high_tide → governance.flood.high_tide."""
+
+    def full(item: Any, *names: str) -> Any:
+        return item and item.model_copy(
+            update={name: global_id(pack, given, ids) for name in names if (given := getattr(item, name))}
+        )
+
+    steps = [
+        step.model_copy(
+            update={
+                "outside": full(step.outside, "warning"),
+                "sign": full(step.sign, "warning"),
+                "expect": full(step.expect, "alarm", "case").model_copy(
+                    update={"warning": full(step.expect.warning, "warning")}
+                ),
+            }
+        )
+        for step in story.steps
+    ]
+    return story.model_copy(update={"steps": steps})

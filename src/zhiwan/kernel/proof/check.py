@@ -16,7 +16,8 @@ from zhiwan.kernel.packs.broken import PackFault
 from zhiwan.kernel.packs.load import load_pack, pack_folders, read_pack
 from zhiwan.kernel.packs.models import Pack
 from zhiwan.kernel.packs.packset import PackSet
-from zhiwan.kernel.proof.checks import code, expressions, ledger, parameters, pointers, replays, types
+from zhiwan.kernel.proof.against import against
+from zhiwan.kernel.proof.checks import code, expressions, ledger, parameters, pointers, replays, stories, types
 from zhiwan.kernel.proof.subject import Subject
 
 Check = Callable[[Subject], Iterator[PackFault]]
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     pointers.feeds,
     code.code,
     replays.replays,
+    stories.stories,
     ledger.ledger,
 )
 
@@ -42,11 +44,13 @@ def check_pack(
     among: Iterable[Pack] = (),
     roles: Collection[str] | None = None,
     rows: Collection[str] | None = None,
+    before: Path | None = None,
 ) -> list[PackBroken]:
     """Everything wrong with one pack, in the order of the checks; empty when it is sound.
 
     `among` are the other packs it may name (one with the same id is left out), `roles` and `rows` the roles of the
-    place and the rows of its plan; without them no post and no row is checked.
+    place and the rows of its plan; without them no post and no row is checked. `before` is the folder of the same pack
+    as it was: see against.py.
     """
     try:
         read = read_pack(folder)
@@ -57,6 +61,7 @@ def check_pack(
         return list(taken)
     subject = Subject(read, PackSet.of([read.pack, *others]), roles, rows)
     faults: list[PackBroken] = [fault for check in CHECKS for fault in check(subject)]
+    faults += against(subject, before) if before is not None else ()
     # Compiling with names that lead nowhere would only repeat what was told.
     return faults or list(expressions.expressions(subject))
 

@@ -11,7 +11,9 @@ PackFault (packs.broken, PACK-001 to 013: one file by itself)
 ├── IndicatorUnknown   PACK-027      ├── DatesWrong         PACK-035      ├── MissionUnknown   PACK-043
 ├── DerivedIsFed       PACK-044      ├── NeedMissing        PACK-046      ├── RuleSilent       PACK-047
 ├── EmitMissing        PACK-045      ├── OrderWrong         PACK-048      ├── ChoicesMissing   PACK-049
-├── NeedNotLoaded      PACK-050      └── FieldUnfit         PACK-051
+├── NeedNotLoaded      PACK-050      ├── FieldUnfit         PACK-051
+├── MeaningChanged     PACK-055      ├── VersionWentBack    PACK-056      (these four: --against)
+├── LedgerSlidBack     PACK-057      └── BaseUnreadable     PACK-058
 """
 
 from __future__ import annotations
@@ -229,3 +231,29 @@ class FieldUnfit(PackFault):
     code = "PACK-051"
     what = "{problem}"
     hint = "{advice}"
+
+
+class MeaningChanged(PackFault):
+    code = "PACK-055"
+    what = "the {thing} {problem}, but the version is still {version}"
+    detail = "An alarm carries this version; under one version a rule, limit or type means one thing ({declared_in})."
+    hint = "Raise `version` in pack.yml together with the change."
+
+
+class VersionWentBack(PackFault):
+    code = "PACK-056"
+    what = "the version {version} is lower than {was}, which it was"
+    hint = "Versions only rise; to undo a change, raise the version and write the old declarations again."
+
+
+class LedgerSlidBack(PackFault):
+    code = "PACK-057"
+    what = '"{name}" was done and is not any more'
+    detail = "The ledger of a pack does not slide back."
+    hint = "Do it again, or list it under `exempt` with the reason."
+
+
+class BaseUnreadable(PackFault):
+    code = "PACK-058"
+    what = "the pack that is compared with cannot be read: {problem}"
+    hint = "Compare with a state in which `zhiwan pack check` passes."

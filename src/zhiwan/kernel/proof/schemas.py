@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from zhiwan.kernel.packs.load import FILES
 from zhiwan.kernel.packs.place import Body, PlaceDemo, PlaceFile, PostsFile, ZoneDecl
+from zhiwan.kernel.packs.place_calendar import CalendarFile
 
 PLACE_FILES: dict[str, Any] = {
     "place.yml": PlaceFile,
@@ -22,6 +23,7 @@ PLACE_FILES: dict[str, Any] = {
     "posts.yml": PostsFile,
     "zones.yml": list[ZoneDecl],
     "demo.yml": PlaceDemo,
+    "calendar.yml": CalendarFile,
 }
 
 

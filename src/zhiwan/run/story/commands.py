@@ -23,6 +23,7 @@ from zhiwan.kernel.packs.stories import Story, read_stories
 from zhiwan.run.embedded import child
 from zhiwan.run.story.director import Director
 from zhiwan.run.story.dropping import drop_space
+from zhiwan.run.story.held import is_played, played
 from zhiwan.run.story.making import Made, make_space
 from zhiwan.run.story.persons import Persons
 from zhiwan.run.story.senders import Senders
@@ -47,7 +48,7 @@ class NotRunning(PartUnavailable):
 
 def declared() -> dict[str, Story]:
     """The stories of all packs."""
-    return read_stories([Path(pack.folder) for pack in packs().packs if pack.folder])
+    return read_stories(packs().packs)
 
 
 def play(name: str, *, speed: float | None, auto: bool, say: Callable[[str], None]) -> int:
@@ -57,9 +58,18 @@ def play(name: str, *, speed: float | None, auto: bool, say: Callable[[str], Non
         raise StoryUnknown(name=name, known=", ".join(sorted(known)) or "none")
     story = known[name]
     _beat_of("worker", lambda beat: True, "its worker gives no sign of life")
-    made = make_space(story, now=datetime.now(UTC))
     address = os.environ.get("ZHIWAN_URL", "http://127.0.0.1:8000")
-    say(f"推演 {story.title.zh} / story {story.title.en}: {address}/story")
+    with played(story.id):
+        made = make_space(story, now=datetime.now(UTC))
+        say(f"推演 {story.title.zh} / story {story.title.en}: {address}/story")
+        missed = _play(story, made, speed or story.speed, auto, address, say)
+    say("── 推演结束 / the story has ended" + (f"; missed: {', '.join(missed)}" if missed else ""))
+    say(f"   留给查看；删除： / it stays readable; to remove it: zhiwan story drop {made.space}")
+    return 1 if missed else 0
+
+
+def _play(story: Story, made: Made, speed: float, auto: bool, address: str, say: Callable[[str], None]) -> list[str]:
+    """With a worker of its own, from the first step to the last; what did not come. Raises Dropped."""
     with _worker(made.space):
         _beat_of(
             f"worker:{made.space}", lambda beat: beat.body.get("state") == "active", "the story's worker is silent"
@@ -67,15 +77,13 @@ def play(name: str, *, speed: float | None, auto: bool, say: Callable[[str], Non
         # The live worker must know whose the new devices are before the first of them speaks.
         elsewhere = len(made.secrets)
         _beat_of("worker", lambda b: int(b.body.get("devices_elsewhere", 0)) >= elsewhere, "its worker is silent")
-        director = _director(story, made, say, speed or story.speed, auto, address)
+        director = _director(story, made, say, speed, auto, address)
         try:
             director.play()
             time.sleep(2.0)  # the worker's last batch reaches the lake
         finally:
             director.senders.close()
-    say("── 推演结束 / the story has ended" + (f"; missed: {', '.join(director.missed)}" if director.missed else ""))
-    say(f"   留给查看；删除： / it stays readable; to remove it: zhiwan story drop {made.space}")
-    return 1 if director.missed else 0
+    return director.missed
 
 
 def _director(story: Story, made: Made, say: Callable[[str], None], speed: float, auto: bool, address: str) -> Director:
@@ -97,6 +105,7 @@ def _director(story: Story, made: Made, say: Callable[[str], None], speed: float
 def drop(space: str, say: Callable[[str], None]) -> None:
     """Remove it and say what went."""
     gone = drop_space(space)
+    _log_of(space).unlink(missing_ok=True)
     say(f"推演 {space} 已删除 / the story {space} is gone: " + ", ".join(f"{what} {n}" for what, n in gone.items()))
     say("   审计记录保留 / its audit records stay: they are one chain and say the space they belong to")
 
@@ -105,16 +114,24 @@ def list_all(say: Callable[[str], None]) -> None:
     """Declared stories, and the spaces that are there."""
     there = {one.id: one for one in Space.objects.all()}
     for id, story in sorted(declared().items()):
-        state = there[id].state if id in there else "not played"
+        state = _state(there[id]) if id in there else "not played"
         say(f"{id}  {story.title.zh} / {story.title.en}  [{state}]")
     for id in sorted(set(there) - set(declared())):
-        say(f"{id}  {there[id].title_zh} / {there[id].title_en}  [{there[id].state}]")
+        say(f"{id}  {there[id].title_zh} / {there[id].title_en}  [{_state(there[id])}]")
+
+
+def _state(space: Space) -> str:
+    return "stopped half-way" if space.state == "running" and not is_played(space.id) else space.state
+
+
+def _log_of(space: str) -> Path:
+    return Path(settings.ZHIWAN_DATA) / "logs" / f"worker-{space}.log"
 
 
 @contextmanager
 def _worker(space: str) -> Iterator[None]:
     """The worker of the space; it ends with us, however we end."""
-    log = Path(settings.ZHIWAN_DATA) / "logs" / f"worker-{space}.log"
+    log = _log_of(space)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(

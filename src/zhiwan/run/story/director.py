@@ -14,8 +14,9 @@ from typing import Any
 
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.registry.models import Space
-from zhiwan.city.registry.spaces import tell
+from zhiwan.city.registry.spaces import ENDED, RUNNING, tell
 from zhiwan.city.watch.models import WarningState
+from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.facts.spaces import AHEAD, SpaceClock
 from zhiwan.kernel.packs.stories import Story, StoryStep, StoryWarning
 from zhiwan.run.story.making import Made
@@ -30,6 +31,12 @@ MOST_TOLD = 12  # of one step on the page; the rest is counted
 #: While a step waits the clock runs this fast: minutes that a rule or a person must wait pass, hours do not.
 WAITING_SPEED = 120.0
 PERSON_SPEED = 1.0
+
+
+class Dropped(InputRefused):
+    code = "STORY-004"
+    fact = 'the space "{space}" was dropped while its story was played'
+    hint = "Play it again: zhiwan story {space}"
 
 
 @dataclass
@@ -76,7 +83,7 @@ class Director:
             self._finish(number, step)
         self._set_clock(self._clock.then(_now() + AHEAD, 0.0))
         with acting_system("cli"):
-            Space.objects.filter(id=self.made.space).update(state="ended")
+            Space.objects.filter(id=self.made.space).update(state=ENDED)
 
     # -- the clock --------------------------------------------------------------------------------------------------
 
@@ -101,6 +108,8 @@ class Director:
         self._steps[number]["state"] = "now"
         self._tell()
         self.say(f"── {step.at}  {step.title.zh} / {step.title.en}")
+        if step.outside is not None:
+            self.persons.record(step.outside)
         if step.lift:
             self.persons.lift_all()
 
@@ -176,9 +185,15 @@ class Director:
                 self.senders.send(thing.id, self._reported, self.signals.values(thing, self._reported))
         if time.monotonic() - self._looked > LOOK_EVERY:
             self._looked = time.monotonic()
+            self._refuse_to_go_on_when_dropped()
             self.persons.work()
             self._look()
         time.sleep(0.02)
+
+    def _refuse_to_go_on_when_dropped(self) -> None:
+        with acting_system("cli"):
+            if not Space.objects.filter(id=self.made.space, state=RUNNING).exists():
+                raise Dropped(space=self.made.space)
 
     def _look(self) -> None:
         fresh = self.witness.look()

@@ -1,12 +1,16 @@
 """A story leaves no trace: rows of its space, its lake, its readers, its devices. The audit stays: it is one chain.
 
 drop_space(space) -> dict[what, how many]
+
+The order matters: close the space (nobody steps in, its player ends), hold the locks of player and worker, let the
+live worker pass over what the devices still sent, then remove.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 from django.apps import apps
@@ -16,8 +20,11 @@ from zhiwan.city.packs_loaded import lake_folder, the_bus
 from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.registry.clock import SpaceUnknown
 from zhiwan.city.registry.models import Device, Space
+from zhiwan.city.registry.spaces import close
+from zhiwan.city.watch.hints import announce
 from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.bus.messages import STREAMS
+from zhiwan.run.story.held import stopped
 
 #: Rows refer to rows of tables before them.
 ORDER = (
@@ -28,33 +35,46 @@ ORDER = (
 )  # fmt: skip
 #: The live worker must have read what the story's devices sent before it forgets whose they were.
 CATCH_UP = 20.0
-#: A worker or page of the space may be in the middle of a write when its rows go.
+#: A page or job of the space may be in the middle of a write when its rows go.
 LAST_WRITES = 3.0
 
 
 def drop_space(space: str) -> dict[str, int]:
-    """Remove a space wholly. Raises SpaceUnknown."""
-    if space == LIVE or not Space.objects.filter(id=space).exists():
-        raise SpaceUnknown(space=space)
-    with acting_system("cli", space=space):
-        Device.objects.update(enabled=False)
-    for stream in STREAMS:
-        the_bus().drop_reader(stream.name, space)
-    _await_live_worker()
-    gone: dict[str, int] = {}
-    with transaction.atomic():
-        with acting_system("cli", space=space), connection.cursor() as cursor:
-            for table in ORDER:
-                # Restricted to this space by row security; said again for whoever reads this.
-                cursor.execute(f"DELETE FROM {table} WHERE space = %s", [space])  # noqa: S608 - a constant's name
-                if cursor.rowcount:
-                    gone[table] = cursor.rowcount
-        with acting_system("cli"):
-            gone["registry_space"] = Space.objects.filter(id=space).delete()[0]
-            Heartbeat.objects.filter(process=f"worker:{space}").delete()
-    if files := _remove_lake(lake_folder(space)):
-        gone["lake files"] = files
-    return gone
+    """Remove a space wholly, also one that is played now: its player ends first. Raises SpaceUnknown, StillPlayed."""
+    with acting_system("cli"):
+        if space == LIVE or not close(space):
+            raise SpaceUnknown(space=space)
+    with stopped(space):
+        with acting_system("cli", space=space):
+            Device.objects.update(enabled=False)
+        for stream in STREAMS:
+            the_bus().drop_reader(stream.name, space)
+        _await_live_worker()
+        gone = _delete_rows(space)
+        if files := _remove_lake(lake_folder(space)):
+            gone["lake files"] = files
+        # What was on its way when the space was closed (a page, a job) has ended by now, and perhaps left a row.
+        with transaction.atomic():
+            gone += _delete_rows(space)
+            with acting_system("cli"):
+                gone["registry_space"] = Space.objects.filter(id=space).delete()[0]
+                Heartbeat.objects.filter(process=f"worker:{space}").delete()
+    announce([{"kind": "space", "id": space, "town": "", "space": space}])
+    return dict(gone)
+
+
+@transaction.atomic
+def _delete_rows(space: str) -> Counter[str]:
+    gone: Counter[str] = Counter()
+    with acting_system("cli", space=space), connection.cursor() as cursor:
+        for table in ORDER:
+            # Restricted to this space by row security; said again for whoever reads this.
+            cursor.execute(f"DELETE FROM {table} WHERE space = %s", [space])  # noqa: S608 - a constant's name
+            gone[table] += cursor.rowcount
+        # Jobs that it asked for; one that is being done finds the space closed and leaves its row to the queue.
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE args->>'space' = %s AND status <> 'doing'", [space])
+        gone["procrastinate_jobs"] += cursor.rowcount
+    return +gone
 
 
 def _remove_lake(folder: Path) -> int:

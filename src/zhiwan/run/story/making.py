@@ -11,6 +11,7 @@ from django.db import transaction
 from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.registry.actions import EntityDraft, create_devices, save_entities, save_relations
 from zhiwan.city.registry.models import Entity, Relation, Space
+from zhiwan.city.watch.hints import announce_later
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.facts.spaces import SpaceClock, Span
 from zhiwan.kernel.packs.stories import Story
@@ -74,6 +75,7 @@ def make_space(story: Story, *, now: datetime, space: str = "") -> Made:
         save_relations(
             relations=[(_id(space, start), link, _id(space, end)) for start, link, end in links], at=story.start
         )
+        announce_later("space", id=space)
         secrets = create_devices(pairs=[(_id(space, id), _id(space, id)) for id in chosen], simulated=True, at=now)
     things = [
         Thing(_id(space, one.id), one.type, one.name, one.fields, number)

@@ -14,19 +14,27 @@ from functools import partial
 
 from zhiwan.city.cases import actions as cases
 from zhiwan.city.cases.models import Case, CaseState
-from zhiwan.city.packs_loaded import packs
+from zhiwan.city.packs_loaded import packs, region
 from zhiwan.city.people.acting import Actor, acting, acting_system
 from zhiwan.city.people.models import Post
 from zhiwan.city.people.queries import posts_with_role
 from zhiwan.city.plans import actions as plans
 from zhiwan.city.plans.models import Task
 from zhiwan.city.registry import clock
-from zhiwan.city.watch.actions import acknowledge_alarm, lift_warning, publish_warning, review_warning, sign_warning
+from zhiwan.city.watch.actions import (
+    acknowledge_alarm,
+    lift_warning,
+    publish_warning,
+    record_outside_warning,
+    review_warning,
+    sign_warning,
+)
 from zhiwan.city.watch.actions.warnings import reject_warning
 from zhiwan.city.watch.models import Alarm, AlarmState, Warning, WarningState
 from zhiwan.city.watch.warning_life import UNDER_WAY
 from zhiwan.kernel.facts.errors import CityError
 from zhiwan.kernel.packs.models import Text
+from zhiwan.kernel.packs.stories import StoryMessage
 
 log = logging.getLogger(__name__)
 #: By the story's clock.
@@ -90,6 +98,18 @@ class Persons:
                 cases.close(case_id=case.pk, outcome=true.id, at=now, note="推演")
 
     # -- warnings ---------------------------------------------------------------------------------------------------
+
+    def record(self, message: StoryMessage) -> None:
+        """The desk records what another authority issued, for the whole district, as it issued it."""
+        with self.as_role("duty_chief"):
+            record_outside_warning(
+                kind=message.warning,
+                level=message.level,
+                area=region(),
+                message_id=message.message_id,
+                issued_at=clock.now(),
+                text=message.text,
+            )
 
     def review(self, warning: int) -> None:
         with self.as_role("operator"):

@@ -7,7 +7,7 @@ from typing import Any
 from zhiwan.city.cases.models import Case, CaseStep
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.plans.models import Response, Task
-from zhiwan.city.watch.models import Alarm, AlarmEvent, AlarmState, Warning, WarningStep
+from zhiwan.city.watch.models import Alarm, AlarmEvent, AlarmState, Warning, WarningState, WarningStep
 from zhiwan.city.watch.queries.words import pack_of, rule_or_none, scale_of
 from zhiwan.kernel.packs.stories import StoryExpectation, StoryWarning
 
@@ -19,6 +19,7 @@ _WARNING = {
     "review": ("预警审核", "Reviewed"),
     "sign": ("预警签发", "Signed"),
     "publish": ("预警发布", "Published"),
+    "record": ("外来预警登记", "Recorded from outside"),
     "lift": ("预警解除", "Lifted"),
 }
 _CASE = {"open": ("案件", "Case"), "take": ("案件签收", "Case taken"), "close": ("案件结案", "Case closed")}
@@ -90,8 +91,9 @@ class Witness:
         with acting_system("cli", space=self._space):
             return (
                 (expected.alarm is None or self._alarm_came(expected.alarm, expected.level))
+                and (expected.warning is None or self._in_force(expected.warning))
                 and (expected.response is None or self._response_at(expected.response))
-                and (expected.case is None or Case.objects.filter(kind__endswith=f".{expected.case}").exists())
+                and (expected.case is None or Case.objects.filter(kind=expected.case).exists())
                 and not (expected.receipted and Task.objects.filter(receipted_at=None).exists())
                 and not (expected.all_clear and self._anything_open())
             )
@@ -99,14 +101,18 @@ class Witness:
     def waiting(self, wanted: StoryWarning) -> Warning | None:
         """The newest warning of this kind and at least this level, whatever its state."""
         with acting_system("cli", space=self._space):
-            for one in Warning.objects.filter(kind__endswith=f".{wanted.warning}").order_by("-id"):
+            for one in Warning.objects.filter(kind=wanted.warning).order_by("-id"):
                 if one.rank >= _rank_of_warning(one.kind, wanted.level):
                     return one
         return None
 
     def _alarm_came(self, rule: str, level: str | None) -> bool:
-        found = Alarm.objects.exclude(state=AlarmState.WITHDRAWN).filter(rule__endswith=f".{rule}")
+        found = Alarm.objects.exclude(state=AlarmState.WITHDRAWN).filter(rule=rule)
         return any(level is None or one.peak_rank >= _rank_of_alarm(one.rule, level) for one in found)
+
+    def _in_force(self, wanted: StoryWarning) -> bool:
+        found = Warning.objects.filter(state=WarningState.PUBLISHED, kind=wanted.warning)
+        return any(one.rank >= _rank_of_warning(one.kind, wanted.level) for one in found)
 
     def _response_at(self, level: str) -> bool:
         return Response.objects.filter(state="active", level=level).exists()

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from trial_pack import loaded, trial_pack
 from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_token
@@ -18,36 +19,17 @@ from zhiwan.city.people.models import Organisation, Post
 from zhiwan.city.registry.models import Device, Entity
 from zhiwan.kernel.bus.memory import MemoryBus
 from zhiwan.kernel.bus.messages import INTAKE, StreamSpec
-from zhiwan.kernel.packs.models import Pack
-from zhiwan.kernel.packs.packset import PackSet
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WORDS = {"zh": "字", "en": "words"}
-PACK = Pack.model_validate(
-    {
-        "manifest": {
-            "id": "governance.surge",
-            "version": "1.0.0",
-            "title": WORDS,
-            "summary": WORDS,
-            "owner": WORDS,
-            "mission": ["D17.3"],
-            "abilities": ["see"],
-        },
-        "types": [{"id": "Gauge", "title": WORDS, "properties": {"level": {"title": WORDS, "unit": "m"}}}],
-    }
-)
 
 
 @pytest.fixture(autouse=True)
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryBus]:
-    monkeypatch.setattr(packs_loaded, "load_packs", lambda roots: PackSet.of([PACK]))
-    packs_loaded.forget()
-    bus = MemoryBus()
-    packs_loaded.use_bus(bus)
-    yield bus
-    packs_loaded.use_bus(None)
-    packs_loaded.forget()
+    with loaded(monkeypatch, trial_pack()):
+        bus = MemoryBus()
+        packs_loaded.use_bus(bus)
+        yield bus
+        packs_loaded.use_bus(None)
 
 
 @pytest.fixture

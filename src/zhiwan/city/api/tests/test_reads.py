@@ -9,40 +9,21 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from zhiwan.city import packs_loaded
+from trial_pack import loaded, trial_pack
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_token
 from zhiwan.city.people.models import ApiToken, Organisation, Post
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import LatestValue
-from zhiwan.kernel.packs.models import Pack
-from zhiwan.kernel.packs.packset import PackSet
 
 AT = datetime(2026, 7, 1, 8, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
-WORDS = {"zh": "字", "en": "words"}
-PACK = Pack.model_validate(
-    {
-        "manifest": {
-            "id": "governance.surge",
-            "version": "1.0.0",
-            "title": WORDS,
-            "summary": WORDS,
-            "owner": WORDS,
-            "mission": ["D17.3"],
-            "abilities": ["see"],
-        },
-        "types": [{"id": "Gauge", "title": WORDS, "properties": {"level": {"title": WORDS, "unit": "m"}}}],
-    }
-)
 
 
 @pytest.fixture(autouse=True)
 def _pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(packs_loaded, "load_packs", lambda roots: PackSet.of([PACK]))
-    packs_loaded.forget()
-    yield
-    packs_loaded.forget()
+    with loaded(monkeypatch, trial_pack()):
+        yield
 
 
 @pytest.fixture

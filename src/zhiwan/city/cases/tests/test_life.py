@@ -8,82 +8,36 @@ from typing import Any
 
 import pytest
 
-from zhiwan.city import packs_loaded
+from trial_pack import LOOK, loaded, scale, trial_pack, words
 from zhiwan.city.cases import actions, queries
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden
 from zhiwan.city.people.models import Organisation, Post
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import Alarm, RuleScore
-from zhiwan.kernel.packs.models import Pack
-from zhiwan.kernel.packs.packset import PackSet
 
 AT = datetime(2026, 7, 1, 8, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def words(text: str) -> dict[str, str]:
-    return {"zh": text, "en": text}
-
-
-PACK = Pack.model_validate(
-    {
-        "manifest": {
-            "id": "governance.surge",
-            "version": "1.0.0",
-            "title": words("surge"),
-            "summary": words("surge"),
-            "owner": words("office"),
-            "mission": ["D17.3"],
-            "abilities": ["see"],
-        },
-        "types": [
-            {"id": "Gauge", "title": words("gauge"), "properties": {"level": {"title": words("level"), "unit": "m"}}}
-        ],
-        "scales": [
-            {
-                "id": "one",
-                "title": words("one"),
-                "levels": [{"id": "high", "title": words("high"), "rank": 1, "tone": "red"}],
-            }
-        ],
-        "rules": [
-            {
-                "id": "high",
-                "title": words("high"),
-                "watch": "Gauge.level",
-                "when": "value > 3",
-                "scale": "one",
-                "level": "'high'",
-                "message": words("high"),
-                "advice": words("look"),
-                "raises": "look",
-            }
-        ],
-        "case_kinds": [
-            {
-                "id": "look",
-                "title": words("look"),
-                "noun": words("case"),
-                "handled_by": "patrol",
-                "take_within": "15min",
-                "handle_within": "2h",
-                "outcomes": [
-                    {"id": "true", "title": words("true"), "scores": "hit"},
-                    {"id": "false", "title": words("false"), "scores": "false_alarm"},
-                ],
-            }
-        ],
-    }
-)
+RULE = {
+    "id": "high",
+    "title": words("high"),
+    "watch": "Gauge.level",
+    "when": "value > 3",
+    "scale": "one",
+    "level": "'high'",
+    "message": words("high"),
+    "advice": words("look"),
+    "raises": "look",
+}
+PACK = trial_pack(scales=[scale("one", "high")], rules=[RULE], case_kinds=[LOOK])
 
 
 @pytest.fixture(autouse=True)
 def _pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(packs_loaded, "load_packs", lambda roots: PackSet.of([PACK]))
-    packs_loaded.forget()
-    yield
-    packs_loaded.forget()
+    with loaded(monkeypatch, PACK):
+        yield
 
 
 def post(id: str, town: str) -> Post:

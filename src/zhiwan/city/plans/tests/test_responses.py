@@ -8,85 +8,50 @@ from typing import Any
 
 import pytest
 
-from zhiwan.city import packs_loaded
+from trial_pack import loaded, scale, trial_pack, words
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden
 from zhiwan.city.people.models import Organisation, Post
 from zhiwan.city.plans import actions, queries
 from zhiwan.city.plans.models import Response, Task
 from zhiwan.city.watch.models import Warning
-from zhiwan.kernel.packs.models import Pack
-from zhiwan.kernel.packs.packset import PackSet
 
 AT = datetime(2026, 7, 1, 8, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def words(text: str) -> dict[str, str]:
-    return {"zh": text, "en": text}
-
-
-def scale(id: str, *levels: str) -> dict[str, Any]:
-    tones = ["blue", "yellow", "orange", "red"]
-    return {
-        "id": id,
-        "title": words(id),
-        "levels": [
-            {"id": level, "title": words(level), "rank": rank, "tone": tones[rank - 1]}
-            for rank, level in enumerate(levels, 1)
-        ],
-    }
 
 
 def task(id: str, post: str) -> dict[str, Any]:
     return {"id": id, "post": post, "text": words(id), "receipt_within": "30min", "done_within": "2h"}
 
 
-PACK = Pack.model_validate(
-    {
-        "manifest": {
-            "id": "governance.surge",
-            "version": "1.0.0",
-            "title": words("surge"),
-            "summary": words("surge"),
-            "owner": words("office"),
-            "mission": ["D17.3"],
-            "abilities": ["see"],
-        },
-        "scales": [scale("colour", "blue", "yellow"), scale("response", "iv", "iii")],
-        "warnings": [
-            {
-                "id": "tide",
-                "title": words("tide"),
-                "scale": "colour",
-                "authority": words("office"),
-                "signed_by": "chief",
-                "instructions": words("stay in"),
-            }
-        ],
-        "plans": [
-            {
-                "id": "plan",
-                "title": words("plan"),
-                "scale": "response",
-                "triggers": [{"warning": "tide", "levels": {"blue": "iv", "yellow": "iii"}}],
-                "levels": [
-                    {"level": "iv", "tasks": [task("watch", "patrol"), task("call", "nobody")]},
-                    {"level": "iii", "tasks": [task("close_gates", "patrol")]},
-                ],
-            }
-        ],
-    }
+WARNING = {
+    "id": "tide",
+    "title": words("tide"),
+    "scale": "colour",
+    "authority": words("office"),
+    "signed_by": "chief",
+    "instructions": words("stay in"),
+}
+DECLARED = {
+    "id": "plan",
+    "title": words("plan"),
+    "scale": "response",
+    "triggers": [{"warning": "tide", "levels": {"blue": "iv", "yellow": "iii"}}],
+    "levels": [
+        {"level": "iv", "tasks": [task("watch", "patrol"), task("call", "nobody")]},
+        {"level": "iii", "tasks": [task("close_gates", "patrol")]},
+    ],
+}
+PACK = trial_pack(
+    scales=[scale("colour", "blue", "yellow"), scale("response", "iv", "iii")], warnings=[WARNING], plans=[DECLARED]
 )
 PLAN = "governance.surge.plan"
 
 
 @pytest.fixture(autouse=True)
 def _pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(packs_loaded, "load_packs", lambda roots: PackSet.of([PACK]))
-    packs_loaded.forget()
-    yield
-    packs_loaded.forget()
+    with loaded(monkeypatch, PACK):
+        yield
 
 
 @pytest.fixture

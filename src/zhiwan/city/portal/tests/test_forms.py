@@ -15,6 +15,7 @@ from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.plans.models import Response, Task
 from zhiwan.city.watch.models import Alarm, SetAside, Warning
+from zhiwan.city.watch.tests.surge import OUTSIDE_KIND
 from zhiwan.kernel.bus.memory import MemoryBus
 
 Enter = Callable[..., Client]
@@ -95,6 +96,19 @@ def test_a_response_is_started_by_hand_and_its_tasks_are_received_and_done(enter
     assert "任务已完成。" in send(patrol, reverse("portal:task_move", args=[task, "finish"]), note="关闸")
     assert chief.get(reverse("portal:response", args=[response])).status_code == 200
     assert "响应已终止。" in send(chief, reverse("portal:response_end", args=[response]), note="雨停")
+
+
+def test_a_warning_of_another_authority_is_recorded_as_it_came(enter: Enter) -> None:
+    flood, url = enter("flood"), reverse("portal:warning_outside")
+    local = f"{timezone.localtime() - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+    given = {"kind": f"{OUTSIDE_KIND}|iii", "message_id": "沪气预警〔2026〕17 号", "issued_at": local}
+    page = send(flood, url, **given | {"issued_at": "昨天"})
+    assert "“昨天”不是时间" in page
+    assert "沪气预警〔2026〕17 号" in page, "what was typed is still there"
+    assert "已登记，即时生效" in send(flood, url, **given)
+    assert "这条预警已经登记过" in send(flood, url, **given)
+    assert "沪气预警〔2026〕17 号" in send(flood, url, **given)
+    assert f'value="{OUTSIDE_KIND}' not in flood.get(reverse("portal:warning_new")).content.decode()
 
 
 def test_a_refused_value_is_fixed_and_enters_the_stream_again(enter: Enter, city: MemoryBus) -> None:

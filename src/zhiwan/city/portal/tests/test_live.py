@@ -54,6 +54,18 @@ def test_a_town_hears_its_own_and_what_is_for_all() -> None:
     assert heard(east) == [told[0], indicator]
 
 
+def test_a_page_hears_its_own_space_only_but_that_one_came_or_went() -> None:
+    hub = Hub()
+    live, story = Listener(DISTRICT_TICKET, None), Listener(Ticket("li", None, "typhoon"), None)
+    hub.listeners |= {live, story}
+    of_live = [value("e", EAST), {"kind": "warning", "town": "", "space": "live"}]
+    of_story = [value("e", EAST, space="typhoon"), {"kind": "warning", "town": "", "space": "typhoon"}]
+    gone = {"kind": "space", "id": "typhoon", "town": "", "space": "typhoon"}
+    hub.tell([*of_live, *of_story, gone])
+    assert heard(live) == [*of_live, gone]
+    assert heard(story) == [*of_story, gone]
+
+
 def test_a_page_hears_values_of_the_entities_it_shows_only() -> None:
     hub = Hub()
     quiet, one, all_ = (Listener(DISTRICT_TICKET, which) for which in (frozenset(), frozenset({"e"}), None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,15 @@ from django.urls import reverse
 
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.registry import spaces
+from zhiwan.city.registry.models import Space
 from zhiwan.city.watch.models import Warning
 from zhiwan.city.watch.tests.surge import EAST, RULE
 
 Enter = Callable[..., Client]
-LISTS = ["map", "alarms", "warnings", "warning_new", "responses", "cases", "entities", "indicators", "set_aside",
-         "quality", "rules", "health", "search", "map_side", "menu"]  # fmt: skip
+LISTS = ["map", "alarms", "warnings", "warning_new", "warning_outside", "responses", "cases", "entities",
+         "indicators", "set_aside", "quality", "rules", "health", "search", "map_side", "menu", "story",
+         "space"]  # fmt: skip
 
 
 def details() -> list[str]:
@@ -113,3 +117,32 @@ def test_what_is_not_there_is_said_kindly(enter: Enter, url: str) -> None:
     answer = enter("desk").get(url)
     assert answer.status_code == 404
     assert "没有找到" in answer.content.decode()
+
+
+def test_a_story_that_was_dropped_meanwhile_shows_nothing_more(enter: Enter) -> None:
+    desk = enter("desk")
+    with acting_system("cli"):
+        Space.objects.create(id="day", title_zh="一天", title_en="A day", clock=[], told={})
+    desk.post(reverse("portal:space"), {"space": "day"})
+    assert desk.get(reverse("portal:story_steps")).headers["X-Zhiwan-Space"] == "day"
+    with acting_system("cli"):
+        spaces.close("day")
+    gone = desk.get(reverse("portal:story_steps"))
+    assert (gone.status_code, gone.headers["X-Zhiwan-Space"]) == (204, "live")
+    assert desk.get(reverse("portal:story")).status_code == 200
+
+
+def test_a_part_that_refreshes_itself_is_in_the_answer_it_asks_for(enter: Enter) -> None:
+    """htmx asks for the whole page and takes the part; were it not there, the list would vanish from the open page."""
+    desk, found = enter("desk"), 0
+    for url in [*(reverse(f"portal:{name}") for name in LISTS), *details()]:
+        for tag in re.findall(r"<\w+[^>]*hx-select=[^>]*>", desk.get(url).content.decode()):
+            asked = re.search(r'hx-get="([^"]+)"', tag)
+            wanted = re.search(r'hx-select="#([^"]+)"', tag)
+            assert asked is not None, tag
+            assert wanted is not None, tag
+            headers = {"HX-Request": "true", "HX-Request-Type": "full"}
+            answer = desk.get(html.unescape(asked[1]), headers=headers).content.decode()
+            assert f'id="{wanted[1]}"' in answer, (url, tag)
+            found += 1
+    assert found >= 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,13 +12,14 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from zhiwan.city.people.acting import Actor
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.registry import spaces
-from zhiwan.kernel.facts.errors import CityError
+from zhiwan.kernel.facts.errors import CityError, InputRefused
 
 View = Callable[..., HttpResponseBase]
 
@@ -75,6 +77,25 @@ def whole(request: HttpRequest, name: str, otherwise: int, least: int = 1, most:
         return max(least, min(most, int(request.GET.get(name, otherwise))))
     except ValueError:
         return otherwise
+
+
+class NotATime(InputRefused):
+    """A form field that should hold a time."""
+
+    code = "PORTAL-003"
+    fact = '"{given}" is not a time'
+    hint = "Write it as 2026-07-01T08:00."
+
+
+def moment_given(text: str) -> datetime | None:
+    """A local time of a form; None where it was left empty."""
+    if not text.strip():
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise NotATime(given=text) from None
+    return found if found.tzinfo else timezone.make_aware(found)
 
 
 def chosen(request: HttpRequest, name: str, allowed: Iterable[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
@@ -19,7 +18,16 @@ from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import words
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import act, chosen, csv_download, local_url, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import (
+    act,
+    chosen,
+    csv_download,
+    local_url,
+    moment_given,
+    not_found,
+    signed_in,
+    whole,
+)
 from zhiwan.city.registry import clock
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
@@ -36,14 +44,6 @@ class NotANumber(InputRefused):
     code = "PORTAL-002"
     fact = '"{given}" is not a number'
     hint = "Write a number such as 3.35."
-
-
-class NotATime(InputRefused):
-    """A form field that should hold a time."""
-
-    code = "PORTAL-003"
-    fact = '"{given}" is not a time'
-    hint = "Write it as 2026-07-01T08:00."
 
 
 @require_GET
@@ -92,7 +92,7 @@ def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
             "value": _number(request.POST.get("value", "")),
             "property": request.POST.get("property") or None,
             "unit": request.POST.get("unit") or None,
-            "observed_at": _moment(request.POST.get("observed_at", "")),
+            "observed_at": moment_given(request.POST.get("observed_at", "")),  # empty: the one that was received
         }
     except InputRefused as problem:
         messages.error(request, sentence(problem))
@@ -110,17 +110,6 @@ def _number(text: str) -> float:
         return float(text.strip().replace(",", ""))
     except ValueError:
         raise NotANumber(given=text) from None
-
-
-def _moment(text: str) -> datetime | None:
-    """A local time of a form; empty means the one that was received."""
-    if not text.strip():
-        return None
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise NotATime(given=text) from None
-    return found if found.tzinfo else timezone.make_aware(found)
 
 
 @require_GET

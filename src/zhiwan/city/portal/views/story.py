@@ -6,13 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from zhiwan.city.people.acting import LIVE
 from zhiwan.city.portal.views.base import Visit, signed_in
-from zhiwan.city.registry import clock, spaces
+from zhiwan.city.registry import spaces
 from zhiwan.kernel.facts.spaces import SpaceClock
 
 
@@ -28,14 +28,20 @@ def page(request: Visit) -> HttpResponse:
 @never_cache
 @signed_in
 def steps(request: Visit) -> HttpResponse:
-    """The steps alone, asked for again every moment."""
-    return render(request, "portal/parts/story_steps.html", _told())
+    """The steps alone, asked for again every moment. Nothing once the story was dropped: the page loads anew."""
+    told = _told()
+    if told["story"] is None:
+        return HttpResponse(status=204)
+    return render(request, "portal/parts/story_steps.html", told)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
+@never_cache
 @signed_in
 def choose_space(request: HttpRequest) -> HttpResponse:
-    """Step into a story, or back to what is real, from the next request on."""
+    """Step into a story, or back to what is real, from the next request on. GET: the switch as it is now."""
+    if request.method == "GET":
+        return render(request, "portal/parts/spaces.html", {"spaces": spaces.spaces()})
     space = spaces.space_in_use(request.POST.get("space"))
     request.session["space"] = space
     return redirect("portal:map" if space == LIVE else "portal:story")
@@ -65,7 +71,7 @@ def _told() -> dict[str, Any]:
     return {
         "story": story,
         "about": said(told.get("about")),
-        "now": clock.now(),
+        "now": SpaceClock.from_json(story.clock).at(timezone.now()),
         "steps": rows,
         "waiting": {**waiting, "text": said(waiting["text"])} if waiting else None,
     }

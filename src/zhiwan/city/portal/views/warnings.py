@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from zhiwan.city.portal import words
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import act, chosen, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, moment_given, not_found, signed_in, whole
+from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
@@ -53,7 +54,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
 @signed_in
 def new(request: HttpRequest) -> HttpResponse:
     """A draft by a person. Kind and level come as one choice, so that a level always belongs to its kind."""
-    kinds = watch.warning_kinds()
+    kinds = [one for one in watch.warning_kinds() if one.from_outside is None]
     where = registry.current_place()
     if request.method == "POST":
         kind, _bar, level = request.POST.get("kind", "").partition("|")
@@ -72,6 +73,39 @@ def new(request: HttpRequest) -> HttpResponse:
         "portal/warning_new.html",
         {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST},
     )
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def outside(request: HttpRequest) -> HttpResponse:
+    """A warning that another authority issued is recorded as it came; nobody here signs it."""
+    where = registry.current_place()
+    if request.method == "POST":
+        kind, _bar, level = request.POST.get("kind", "").partition("|")
+        try:
+            made = actions.record_outside_warning(
+                kind=kind,
+                level=level,
+                area=request.POST.get("area") or (where.code if where else ""),
+                message_id=request.POST.get("message_id", ""),
+                issued_at=moment_given(request.POST.get("issued_at", "")) or clock.now(),
+                issuer=_text(request, "issuer"),
+                text=_text(request, "text"),
+            )
+        except CityError as problem:
+            messages.error(request, sentence(problem))
+        else:
+            messages.success(request, _("已登记，即时生效，并请各岗位签收。"))
+            return redirect("portal:warning", made.pk)
+    kinds = [one for one in watch.warning_kinds() if one.from_outside is not None]
+    context = {
+        "kinds": kinds,
+        "towns": registry.areas("town"),
+        "where": where,
+        "given": request.POST,
+        "now": clock.now(),
+    }
+    return render(request, "portal/warning_outside.html", context)
 
 
 def _text(request: HttpRequest, name: str) -> Text | None:

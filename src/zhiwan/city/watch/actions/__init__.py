@@ -9,12 +9,14 @@ warnings.py    draft_warning(kind, level, area, title: Text | None, text: Text |
                change_warning(warning_id, level, text=None) -> Warning     a new draft that replaces a published one
                lift_warning(warning_id, note="")        reject_warning(warning_id, note)
                receive_warning(warning_id)              the acting post confirms it (签收)
+outside.py     record_outside_warning(kind, level, area, message_id, issued_at, issuer=None, text=None) -> Warning
 proposals.py   propose_from_alarms(alarm_ids)           jobs only
 
 What the platform writes from the stream is not here but in watch/pipeline.py.
 """
 
 from zhiwan.city.watch.actions.alarms import acknowledge_alarm
+from zhiwan.city.watch.actions.outside import record_outside_warning
 from zhiwan.city.watch.actions.proposals import propose_from_alarms
 from zhiwan.city.watch.actions.set_aside import drop_set_aside, fix_set_aside
 from zhiwan.city.watch.actions.warnings import (
@@ -40,6 +42,7 @@ __all__ = [
     "propose_from_alarms",
     "publish_warning",
     "receive_warning",
+    "record_outside_warning",
     "reject_warning",
     "review_warning",
     "sign_warning",

@@ -1,11 +1,13 @@
 """Reads of what is watched. Titles and messages are `Text(zh, en)`; times are aware UTC datetimes.
 
-values.py
+map.py
     overview() -> Overview                              figures of the first page
-    latest_of(entity_id) -> list[LatestRow]             every declared property with its newest value and age
     map_state() -> dict                                 compact JSON for the map: layers and one row per entity
+indicators.py
     board(area) -> list[IndicatorRow]                   vital signs of an area
     by_area(indicator, level="town") -> list[IndicatorRow]
+values.py
+    latest_of(entity_id) -> list[LatestRow]             every declared property with its newest value and age
     history(entity_id, property, start, end, every=None, aggregate="mean") -> list[(observed_at, value, n)]
 alarms.py
     alarms(state=None, level=None, area=None, pack=None, since=None, rule=None, entity=None, page=1, size=50)
@@ -46,18 +48,10 @@ from zhiwan.city.watch.queries.data import (
     set_aside,
     set_aside_counts,
 )
+from zhiwan.city.watch.queries.indicators import IndicatorRow, board, by_area
+from zhiwan.city.watch.queries.map import Overview, map_state, overview
 from zhiwan.city.watch.queries.rules import RuleFacts, RuleRow, rule_facts, rules
-from zhiwan.city.watch.queries.values import (
-    IndicatorRow,
-    LatestRow,
-    Overview,
-    board,
-    by_area,
-    history,
-    latest_of,
-    map_state,
-    overview,
-)
+from zhiwan.city.watch.queries.values import LatestRow, history, latest_of
 from zhiwan.city.watch.queries.warnings import (
     WarningDetail,
     WarningKindRow,

@@ -31,6 +31,9 @@ class WarningRow:
     state: str
     title: Text
     text: Text
+    issuer: Text | None  # another authority that issued it; None: our own
+    message_id: str
+    issued_at: datetime | None
     proposed_by: str | None  # alarm id
     replaces: int | None
     created_at: datetime
@@ -75,6 +78,7 @@ class WarningKindRow:
     id: str
     title: Text
     authority: Text
+    from_outside: Text | None
     signed_by: str  # role id
     levels: list[LevelWords]
     instructions: Text
@@ -106,6 +110,9 @@ def warning_row(one: Warning) -> WarningRow:
         state=one.state,
         title=Text(zh=one.title_zh, en=one.title_en),
         text=Text(zh=one.text_zh, en=one.text_en),
+        issuer=Text(zh=one.issuer_zh, en=one.issuer_en) if one.issuer_zh else None,
+        message_id=one.message_id,
+        issued_at=one.issued_at,
         proposed_by=one.proposed_by_id,
         replaces=one.replaces_id,
         created_at=one.created_at,
@@ -147,8 +154,8 @@ def _may(one: Warning, signer: str) -> list[str]:
     """Which steps are open in this state to the acting post."""
     found = []
     for step, (action, states, for_signer) in MOVES.items():
-        if one.state not in states:
-            continue
+        if one.state not in states or (one.issuer_zh and step == "change"):
+            continue  # what another authority issued, only its next message changes
         try:
             guard.require(action, town=one.town or None, roles=[signer] if for_signer else [])
         except (ActionForbidden, NobodyActs, OutOfScope):
@@ -170,6 +177,7 @@ def warning_kinds() -> list[WarningKindRow]:
                 id=f"{pack.id}.{kind.id}",
                 title=kind.title,
                 authority=kind.authority,
+                from_outside=kind.from_outside,
                 signed_by=kind.signed_by,
                 levels=[level_words(scale, level.id) for level in scale.levels],
                 instructions=kind.instructions,

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from trial_pack import LOOK, scale, trial_pack, words
 from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import Organisation, Post
@@ -14,89 +15,69 @@ from zhiwan.city.registry.actions import EntityDraft, create_devices, save_entit
 from zhiwan.city.registry.models import Area
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
 from zhiwan.kernel.judge.events import AlarmEvent
-from zhiwan.kernel.packs.models import Pack
 from zhiwan.kernel.packs.packset import PackSet
 
 AT = datetime(2026, 7, 1, 8, tzinfo=UTC)
 DISTRICT, EAST, WEST = "990101", "990101001", "990101002"
 
 
-def words(text: str) -> dict[str, str]:
-    return {"zh": text, "en": text}
-
-
-def levels(*names: str) -> list[dict[str, Any]]:
-    tones = ("blue", "yellow", "orange", "red")
-    return [{"id": n, "title": words(n), "rank": i + 1, "tone": tones[i]} for i, n in enumerate(names)]
-
-
-PACK = Pack.model_validate(
-    {
-        "manifest": {
-            "id": "governance.surge", "version": "1.0.0", "title": words("surge"), "summary": words("surge"),
-            "owner": words("office"), "mission": ["D17.3"], "abilities": ["see"],
+PACK = trial_pack(
+    types=[
+        {
+            "id": "Gauge",
+            "title": words("gauge"),
+            "fields": {
+                "limit": {"title": words("limit"), "unit": "m", "required": True},
+                "kind": {
+                    "title": words("kind"),
+                    "type": "choice",
+                    "choices": [{"id": "river", "title": words("river")}, {"id": "tide", "title": words("tide")}],
+                },
+                "since": {"title": words("since"), "type": "date"},
+            },
+            "properties": {
+                "level": {"title": words("level"), "unit": "m", "cadence": "5min"},
+                "flow": {"title": words("flow"), "unit": "m3/s"},
+            },
+            "links": {"beside": {"to": "Gauge", "title": words("beside")}},
+        }
+    ],
+    scales=[scale("four", "iv", "iii", "ii", "i")],
+    rules=[
+        {
+            "id": "high", "title": words("high"), "watch": "Gauge.level", "when": "value > limit",
+            "scale": "four", "level": "'iii'", "message": words("high"), "advice": words("look"),
+            "raises": "look", "proposes": {"warning": "surge", "levels": {"iii": "iv", "ii": "iii"}},
+            "latched": True,
+        }
+    ],
+    warnings=[
+        {
+            "id": "surge", "title": words("surge"), "scale": "four", "authority": words("flood office"),
+            "signed_by": "flood_office", "instructions": words("stay away"),
         },
-        "types": [
-            {
-                "id": "Gauge",
-                "title": words("gauge"),
-                "fields": {
-                    "limit": {"title": words("limit"), "unit": "m", "required": True},
-                    "kind": {
-                        "title": words("kind"),
-                        "type": "choice",
-                        "choices": [{"id": "river", "title": words("river")}, {"id": "tide", "title": words("tide")}],
-                    },
-                    "since": {"title": words("since"), "type": "date"},
-                },
-                "properties": {
-                    "level": {"title": words("level"), "unit": "m", "cadence": "5min"},
-                    "flow": {"title": words("flow"), "unit": "m3/s"},
-                },
-                "links": {"beside": {"to": "Gauge", "title": words("beside")}},
-            }
-        ],
-        "scales": [{"id": "four", "title": words("four"), "levels": levels("iv", "iii", "ii", "i")}],
-        "rules": [
-            {
-                "id": "high", "title": words("high"), "watch": "Gauge.level", "when": "value > limit",
-                "scale": "four", "level": "'iii'", "message": words("high"), "advice": words("look"),
-                "raises": "look", "proposes": {"warning": "surge", "levels": {"iii": "iv", "ii": "iii"}},
-                "latched": True,
-            }
-        ],
-        "warnings": [
-            {
-                "id": "surge", "title": words("surge"), "scale": "four", "authority": words("flood office"),
-                "signed_by": "flood_office", "instructions": words("stay away"),
-            }
-        ],
-        "case_kinds": [
-            {
-                "id": "look", "title": words("look"), "noun": words("case"), "handled_by": "patrol",
-                "take_within": "15min", "handle_within": "2h",
-                "outcomes": [
-                    {"id": "true", "title": words("true"), "scores": "hit"},
-                    {"id": "false", "title": words("false"), "scores": "false_alarm"},
-                ],
-            }
-        ],
-        "plans": [
-            {
-                "id": "surge", "title": words("surge"), "scale": "four",
-                "triggers": [{"warning": "surge", "levels": {"iv": "iv", "iii": "iii"}}],
-                "levels": [
-                    {"level": "iv", "tasks": [
-                        {"id": "watch", "post": "town_duty", "text": words("watch"), "receipt_within": "10min"}]},
-                    {"level": "iii", "tasks": [
-                        {"id": "close", "post": "patrol", "text": words("close"), "receipt_within": "10min"}]},
-                ],
-            }
-        ],
-    }
+        {
+            "id": "gale", "title": words("gale"), "scale": "four", "authority": words("weather office"),
+            "from_outside": words("weather office"), "signed_by": "flood_office", "instructions": words("tie it"),
+        },
+    ],
+    case_kinds=[LOOK],
+    plans=[
+        {
+            "id": "surge", "title": words("surge"), "scale": "four",
+            "triggers": [{"warning": "surge", "levels": {"iv": "iv", "iii": "iii"}}],
+            "levels": [
+                {"level": "iv", "tasks": [
+                    {"id": "watch", "post": "town_duty", "text": words("watch"), "receipt_within": "10min"}]},
+                {"level": "iii", "tasks": [
+                    {"id": "close", "post": "patrol", "text": words("close"), "receipt_within": "10min"}]},
+            ],
+        }
+    ],
 )  # fmt: skip
 RULE = "governance.surge.high"
 KIND = "governance.surge.surge"
+OUTSIDE_KIND = "governance.surge.gale"
 
 
 def use_packs(monkeypatch: Any) -> None:

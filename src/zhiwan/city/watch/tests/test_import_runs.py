@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from procrastinate.contrib.django import app
 
+from trial_pack import words
 from zhiwan.city import packs_loaded
 from zhiwan.city.jobs.connector import worker_connector
 from zhiwan.city.people.acting import acting, acting_system
@@ -23,9 +24,9 @@ from zhiwan.kernel.packs.packset import PackSet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SOURCE = {
-    "id": "old_book", "title": surge.words("book"), "format": "csv", "type": "Gauge", "entity_column": "station",
+    "id": "old_book", "title": words("book"), "format": "csv", "type": "Gauge", "entity_column": "station",
     "time": {"columns": ["at"], "format": "%Y-%m-%d %H:%M", "zone": "Asia/Shanghai"}, "missing": [""],
-    "values": {"level": {"column": "level", "unit": "m"}}, "attribution": surge.words("book"),
+    "values": {"level": {"column": "level", "unit": "m"}}, "attribution": words("book"),
 }  # fmt: skip
 ROWS = "station,at,level\ngauge-e,2024-01-01 08:00,1.5\ngauge-e,2024-01-01 09:00,wet\nnobody,2024-01-01 08:00,1\n"
 

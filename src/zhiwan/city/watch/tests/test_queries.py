@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from trial_pack import words
 from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.registry.models import Area
 from zhiwan.city.watch import pipeline, queries
 from zhiwan.city.watch.models import IndicatorNow
-from zhiwan.city.watch.tests.surge import AT, DISTRICT, EAST, PACK, RULE, event, post, readings, words
+from zhiwan.city.watch.tests.surge import AT, DISTRICT, EAST, PACK, RULE, event, post, readings
 from zhiwan.city.watch.tests.test_pipeline import Refused, commit
 from zhiwan.kernel.facts.observations import UTC_US, Quality
 from zhiwan.kernel.packs.models import Views

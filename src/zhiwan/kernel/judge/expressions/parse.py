@@ -6,18 +6,16 @@ in syntax.py.
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from typing import Any, NoReturn
+from typing import Any
 
 from sqlglot import exp
 
 from zhiwan.kernel.judge.expressions import nodes as n
+from zhiwan.kernel.judge.expressions.lookups import Lookups, closest, spoken
 from zhiwan.kernel.judge.expressions.scope import Known, Scope
-from zhiwan.kernel.judge.expressions.syntax import SUBSET, read_syntax, refuse
+from zhiwan.kernel.judge.expressions.syntax import SUBSET, read_syntax
 from zhiwan.kernel.judge.expressions.weight import MAX_WEIGHT, weight
-from zhiwan.kernel.packs.models import parse_duration
 
 MAX_DEPTH = 60
 
@@ -41,11 +39,11 @@ def parse(text: str, scope: Scope, *, kind: n.Kind | None = None) -> n.Expr:
     return _Reader(text, scope).read(kind)
 
 
-class _Reader:
+class _Reader(Lookups):
     """One walk over sqlglot's tree. A method returns the node and its unit (None: unknown or none)."""
 
     def __init__(self, text: str, scope: Scope) -> None:
-        self.text, self.scope = text, scope
+        super().__init__(text, scope)
         self.unit: str | None = None
         self.depth = 0
 
@@ -83,7 +81,7 @@ class _Reader:
             return made, None
         reader = getattr(self, f"_read_{kind.__name__.lower()}", None)
         if reader is None:
-            self._refuse(syntax, f"{_spoken(syntax)} is not part of the language", SUBSET)
+            self._refuse(syntax, f"{spoken(syntax)} is not part of the language", SUBSET)
         made_node: tuple[n.Expr, str | None] = reader(syntax)
         return made_node
 
@@ -112,7 +110,7 @@ class _Reader:
             return n.Previous(), self.scope.watched.unit
         known = self.scope.names.get(name)
         if known is None:
-            advice = self.scope.hints.get(name) or _closest(name, self.scope.names)
+            advice = self.scope.hints.get(name) or closest(name, self.scope.names)
             self._refuse(syntax, f'the name "{name}" is not known here', advice)
         return n.Name(name, known.kind), known.unit
 
@@ -130,7 +128,7 @@ class _Reader:
     def _parameter(self, syntax: exp.Expr, id: str) -> tuple[n.Expr, str | None]:
         known = self.scope.parameters.get(id)
         if known is None:
-            self._refuse(syntax, f'the parameter ":{id}" is not known here', _closest(id, self.scope.parameters))
+            self._refuse(syntax, f'the parameter ":{id}" is not known here', closest(id, self.scope.parameters))
         return n.Parameter(known.id or id), known.unit
 
     def _read_neg(self, syntax: exp.Neg) -> tuple[n.Expr, str | None]:
@@ -215,12 +213,12 @@ class _Reader:
         self._only(syntax, "this", "expressions")
         name = str(syntax.this).lower()
         if name == "latest":
-            return self._latest(syntax)
+            return self.latest(syntax)
         if name in n.WINDOW_FUNCTIONS:
-            return self._window(syntax, name)
+            return self.window(syntax, name)
         if name not in n.FUNCTIONS:
             known = (*n.FUNCTIONS, *n.WINDOW_FUNCTIONS, "latest")
-            advice = _NO_CLOCK if name in _CLOCK_WORDS else _closest(name, known)
+            advice = _NO_CLOCK if name in _CLOCK_WORDS else closest(name, known)
             self._refuse(syntax, f'the function "{name}" is not listed', advice)
         low, high = n.FUNCTIONS[name]
         if not low <= len(syntax.expressions) <= high:
@@ -244,37 +242,6 @@ class _Reader:
         elif name in {"sqrt", "ln", "exp", "power"}:
             unit = None
         return n.Call(name, tuple(made)), unit
-
-    def _latest(self, syntax: exp.Anonymous) -> tuple[n.Expr, str | None]:
-        argument = syntax.expressions[0] if len(syntax.expressions) == 1 else None
-        if not isinstance(argument, exp.Column) or not argument.table or argument.args.get("db"):
-            self._refuse(syntax, "latest needs link.property", "Write latest(upstream.level), or latest(self.level).")
-        link, name = argument.table, argument.name
-        if link not in self.scope.links:
-            self._refuse(syntax, f'the link "{link}" is not known here', _closest(link, self.scope.links))
-        known = self.scope.links[link].get(name)
-        if known is None:
-            advice = _closest(name, self.scope.links[link])
-            self._refuse(syntax, f'"{link}" leads to no property "{name}"', advice)
-        return n.Latest(link, name), known.unit
-
-    def _window(self, syntax: exp.Anonymous, name: str) -> tuple[n.Expr, str | None]:
-        advice = f"Write {name}(value, '1h'); spans are 30s, 10min, 2h, 1d."
-        if self.scope.watched is None:
-            self._refuse(syntax, "there is no watched value here to look back on", "Use a derive step.")
-        arguments = syntax.expressions
-        if len(arguments) != 2 or not isinstance(arguments[0], exp.Column) or arguments[0].sql() != "value":
-            self._refuse(syntax, f"{name} looks back on the watched value over a span", advice)
-        if not isinstance(arguments[1], exp.Literal) or not arguments[1].args.get("is_string"):
-            self._refuse(syntax, f"the span of {name} is not a text", advice)
-        try:
-            seconds = int(parse_duration(str(arguments[1].this)).total_seconds())
-        except (ValueError, OverflowError) as error:
-            self._refuse(syntax, f'"{arguments[1].this}" is no span', advice, error)
-        if not 1 <= seconds <= 31 * 86_400:
-            self._refuse(syntax, "the span is not between 1 s and 31 d", "Use the history of the lake beyond a month.")
-        function: Any = name
-        return n.Window(function, seconds), None if name == "count" else self.scope.watched.unit
 
     # Kinds and units
 
@@ -324,29 +291,6 @@ class _Reader:
         advice = "Declare both in one unit, or convert with a factor: value / 100."
         self._refuse(syntax, f"{left} and {right} are different units", advice)
 
-    # Refusals
-
-    def _only(self, syntax: exp.Expr, *known: str) -> None:
-        """A clause that we do not read must not be silently dropped."""
-        for name, value in syntax.args.items():
-            if name not in known and value not in (None, False, []):
-                self._refuse(syntax, f"{_spoken(syntax)} with {name} is not part of the language", SUBSET)
-
-    def _refuse(self, syntax: exp.Expr | None, problem: str, advice: str, cause: Exception | None = None) -> NoReturn:
-        starts = [] if syntax is None else [part.meta["start"] for part in syntax.walk() if "start" in part.meta]
-        refuse(self.text, min(starts, default=0), problem, advice, cause)
-
 
 def _is_bare_null(node: n.Expr) -> bool:
     return isinstance(node, n.Missing)
-
-
-def _spoken(syntax: Any) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(syntax).__name__).lower()
-
-
-def _closest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    if near:
-        return f'Did you mean "{near[0]}"?'
-    return "Known here: " + (", ".join(sorted(known)) or "nothing") + "."

@@ -50,9 +50,9 @@ def _raises(subject: Subject, here: Spot, rule: Rule) -> Iterator[PackFault]:
             return
         if name not in emits:
             yield subject.fault(faults.EmitMissing, at.into("warning"), name=name)
-        own, other = subject.scale(rule.scale), _scale_of_warning(subject, name)
-        yield from _levels(subject, at.into("levels"), own, rule.proposes.levels.keys())
-        yield from _levels(subject, at.into("levels"), other, rule.proposes.levels.values())
+        own, other = subject.scale(rule.scale), scale_of_warning(subject, name)
+        yield from levels_known(subject, at.into("levels"), own, rule.proposes.levels.keys())
+        yield from levels_known(subject, at.into("levels"), other, rule.proposes.levels.values())
 
 
 def derives(subject: Subject) -> Iterator[PackFault]:
@@ -102,27 +102,27 @@ def actions(subject: Subject) -> Iterator[PackFault]:
     for number, warning in enumerate(subject.pack.warnings):
         here = spot("warnings.yml", number, warning.id)
         yield from _scale(subject, here.into("scale"), warning.scale)
-        yield from _role(subject, here.into("signed_by"), warning.signed_by)
+        yield from role_known(subject, here.into("signed_by"), warning.signed_by)
     for number, plan in enumerate(subject.pack.plans):
         here = spot("plans.yml", number, plan.id)
         yield from _scale(subject, here.into("scale"), plan.scale)
         scale = subject.scale(plan.scale)
         for step, level in enumerate(plan.levels):
             at = here.into("levels", step)
-            yield from _levels(subject, at.into("level"), scale, [level.level])
+            yield from levels_known(subject, at.into("level"), scale, [level.level])
             for place, task in enumerate(level.tasks):
-                yield from _role(subject, at.into("tasks", place, "post"), task.post)
+                yield from role_known(subject, at.into("tasks", place, "post"), task.post)
         for step, trigger in enumerate(plan.triggers):
             at = here.into("triggers", step)
             if subject.find(subject.packs.warning, trigger.warning) is None:
                 known = listed([one.id for one in subject.pack.warnings])
                 yield subject.fault(faults.WarningUnknown, at.into("warning"), name=trigger.warning, known=known)
                 continue
-            other = _scale_of_warning(subject, trigger.warning)
-            yield from _levels(subject, at.into("levels"), other, trigger.levels.keys())
-            yield from _levels(subject, at.into("levels"), scale, trigger.levels.values())
+            other = scale_of_warning(subject, trigger.warning)
+            yield from levels_known(subject, at.into("levels"), other, trigger.levels.keys())
+            yield from levels_known(subject, at.into("levels"), scale, trigger.levels.values())
     for number, kind in enumerate(subject.pack.case_kinds):
-        yield from _role(subject, spot("cases.yml", number, kind.id).into("handled_by"), kind.handled_by)
+        yield from role_known(subject, spot("cases.yml", number, kind.id).into("handled_by"), kind.handled_by)
 
 
 def views(subject: Subject) -> Iterator[PackFault]:
@@ -196,7 +196,8 @@ def _scale(subject: Subject, here: Spot, name: str) -> Iterator[PackFault]:
         yield subject.fault(faults.ScaleUnknown, here, name=name, known=known)
 
 
-def _levels(subject: Subject, here: Spot, scale: Scale | None, names: Collection[str]) -> Iterator[PackFault]:
+def levels_known(subject: Subject, here: Spot, scale: Scale | None, names: Collection[str]) -> Iterator[PackFault]:
+    """Whether the scale has these levels."""
     if scale is None:  # told already
         return
     known = [level.id for level in scale.levels]
@@ -205,7 +206,7 @@ def _levels(subject: Subject, here: Spot, scale: Scale | None, names: Collection
             yield subject.fault(faults.LevelUnknown, here, scale=scale.id, name=name, known=", ".join(known))
 
 
-def _scale_of_warning(subject: Subject, name: str) -> Scale | None:
+def scale_of_warning(subject: Subject, name: str) -> Scale | None:
     for pack, warning in subject.packs.warnings:
         if f"{pack.id}.{warning.id}" == name:
             try:
@@ -215,6 +216,7 @@ def _scale_of_warning(subject: Subject, name: str) -> Scale | None:
     return None
 
 
-def _role(subject: Subject, here: Spot, name: str) -> Iterator[PackFault]:
+def role_known(subject: Subject, here: Spot, name: str) -> Iterator[PackFault]:
+    """Whether the place has this role."""
     if subject.roles is not None and name not in subject.roles:
         yield subject.fault(faults.RoleUnknown, here, name=name, known=listed(subject.roles))

@@ -8,6 +8,7 @@
 // Modules (map, chart) listen to the document event `live:changes`, detail = the list.
 
 import { refreshAge } from "./ages.js";
+import { ofThisSpace } from "./space.js";
 import { partName, text } from "./texts.js";
 
 const QUIET = 25_000; // beats come every 10 s; so long without one means the stream is dead
@@ -101,6 +102,7 @@ export function startLive() {
     let address;
     try {
       const answer = await fetch(page.liveTicketUrl, { headers: { Accept: "application/json" } });
+      if (!ofThisSpace(answer.headers)) return;
       if (answer.status === 401 || answer.redirected) return; // signed out: the next click leads to the sign-in page
       ({ address } = await answer.json());
     } catch {

@@ -4,6 +4,7 @@ import { addProtocol, AttributionControl, Map as MapView, Marker, NavigationCont
 import { PMTiles, Protocol, TileType } from "pmtiles";
 import { areaLayers, baseMap, css, thingLayers } from "./map-style.js";
 import { LABELS_FROM, Things } from "./map-things.js";
+import { ofThisSpace } from "./space.js";
 import { inLanguage, text } from "./texts.js";
 
 const settings = JSON.parse(document.querySelector("#map-data").textContent);
@@ -12,6 +13,7 @@ const collection = (features = []) => ({ type: "FeatureCollection", features });
 
 async function fetchJson(url) {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
+  if (!ofThisSpace(answer.headers)) return new Promise(() => {}); // the page is on its way out
   if (!answer.ok) throw new Error(text("failed", { status: answer.status }));
   return answer.json();
 }
@@ -139,6 +141,7 @@ function makeCard(map) {
     popup = new Popup({ maxWidth: "320px", offset: 12 }).setLngLat(at).setText("…").addTo(map);
     const mine = popup;
     const answer = await fetch(address);
+    if (!ofThisSpace(answer.headers)) return;
     if (mine !== popup || !mine.isOpen()) return;
     const holder = document.createElement("div");
     if (answer.ok) holder.innerHTML = await answer.text(); // our own template, escaped by Django

@@ -7,10 +7,12 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startSound } from "./sound.js";
+import { startSpace } from "./space.js";
 
 startAges();
 startDialogs();
 startKeys();
 startMenus();
 startSound();
+startSpace();
 startLive();
