@@ -67,7 +67,7 @@ def watchable(types: Mapping[str, EntityType], only: Mapping[str, Sequence[str]]
 
 
 def watched_of(sends: Mapping[str, Sequence[str]], highest_power: float) -> list[Watched]:
-    """What a fleet sends (bench/register.py), with the bounds it is sent within, the probes' included: only they fire."""
+    """What a fleet sends (bench/register.py) and within which bounds, the probes' included: only they fire."""
     found = []
     for type_, words in sends.items():
         names = [word.split(":")[0] for word in words if ":" in word and "=" not in word]

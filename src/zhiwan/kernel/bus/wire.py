@@ -1,7 +1,7 @@
 """One plain socket that speaks just enough of the NATS protocol for what is hot: connect, send, read as it comes.
 
-The general client costs 25 µs a message (a task, a queue and an object each). What goes wrong here is never mended here:
-the wire is closed and whoever holds it opens another.
+The general client costs 25 µs a message (a task, a queue and an object each). What goes wrong here is never mended
+here: the wire is closed and whoever holds it opens another.
 """
 
 from __future__ import annotations

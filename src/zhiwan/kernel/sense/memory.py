@@ -1,8 +1,9 @@
 """What intake remembers between batches: the newest time, value and its run of each property, and recent identities.
 
-The newest time, value and run are saved (`changed`, `mark_saved`, `load`), like the judge's state, in blocks of columns:
-a row a device would cost the store more than all else of a batch. Recent identities are not saved: whatever is not among them is asked of the lake. So they must reach back further than
-the lake lags behind; after a restart the worker gives what the lake has not yet got with `recall`.
+The newest time, value and run are saved (`changed`, `mark_saved`, `load`), like the judge's state, in blocks of
+columns: a row a device would cost the store more than all else of a batch. Recent identities are not saved: whatever
+is not among them is asked of the lake. So they must reach back further than the lake lags behind; after a restart the
+worker gives what the lake has not yet got with `recall`.
 """
 
 from __future__ import annotations

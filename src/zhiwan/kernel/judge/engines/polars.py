@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from zhiwan.kernel.judge.engines.reference import fold
+from zhiwan.kernel.judge.engines.reference import fold, power
 from zhiwan.kernel.judge.expressions import nodes as n
 
 DTYPES: dict[n.Kind, pl.DataType] = {
@@ -128,13 +128,22 @@ def _call(expr: n.Call) -> pl.Expr:
 
 
 def _power(base: pl.Expr, exponent: pl.Expr) -> pl.Expr:
-    # Polars takes short cuts for a literal exponent or a single row only; taken always, the result cannot depend on it.
-    return (
-        pl.when(exponent == 2)
-        .then(base * base)
-        .when(exponent == 3)
-        .then(base * base * base)
-        .when(exponent == 0.5)
-        .then(base.sqrt())
-        .otherwise(base.pow(exponent))
-    )
+    """Row by row as the reference does it: Polars' own pow takes short cuts for one exponent or one row, 1 ulp off."""
+
+    def powers(columns: Sequence[pl.Series]) -> pl.Series:
+        bases, exponents = (column.cast(pl.Float64).to_list() for column in columns)
+        length = max(len(bases), len(exponents))  # a literal comes as one row
+        bases, exponents = (one * length if len(one) == 1 else one for one in (bases, exponents))
+        return pl.Series([_power_of(a, b) for a, b in zip(bases, exponents, strict=True)], dtype=pl.Float64)
+
+    return pl.map_batches([base, exponent], powers, return_dtype=pl.Float64)
+
+
+def _power_of(base: float | None, exponent: float | None) -> float | None:
+    if base is None or exponent is None:
+        return None
+    try:
+        return power(base, exponent)
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return None
+

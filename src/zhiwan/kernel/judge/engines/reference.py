@@ -91,7 +91,8 @@ def fold(expr: n.Expr) -> n.Expr:
         return n.Text(value) if isinstance(value, str) else n.Number(evaluate_number(expr, {}) or 0.0)
     parts = {field.name: _folded(getattr(expr, field.name)) for field in fields(expr)}
     folded = replace(expr, **parts)
-    return _decided(folded) if isinstance(folded, n.Case) else folded
+    folded = _decided(folded) if isinstance(folded, n.Case) else folded
+    return folded if n.leaves(folded) else fold(folded)  # a decided choice may leave nothing that needs a row
 
 
 def _decided(case: n.Case) -> n.Expr:
