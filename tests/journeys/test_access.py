@@ -25,8 +25,8 @@ NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\
 #: What the walk has to meet at least: if one is missing, the walk is blind.
 MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
-    "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*", "/data/set-aside",
-    "/data/quality", "/rules", "/rules/*", "/health",
+    "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*",
+    "/data/set-aside", "/data/quality", "/rules", "/rules/*", "/health",
 }  # fmt: skip
 
 
