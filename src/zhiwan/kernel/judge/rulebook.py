@@ -5,9 +5,9 @@ RuleBook.compile(packs) → book.groups[(type, property)] → the rules that wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from zhiwan.kernel.judge.machine import Timing
 from zhiwan.kernel.judge.message import Message, compile_message
 from zhiwan.kernel.packs.code import load_code
 from zhiwan.kernel.packs.models import Derive, EntityType, Indicator, Level, Pack, PropertyDecl, Rule
-from zhiwan.kernel.packs.packset import PackSet
+from zhiwan.kernel.packs.packset import LocalMark, PackSet
 
 Group = tuple[str, str]  # type, property
 _RESERVED = ("value", "previous", "observed_at")
@@ -56,6 +56,7 @@ class CompiledRule:
     limits: Mapping[str, n.Expr]  # what `value` is held against, by its text
     timing: Timing
     absent_timing: Timing
+    marks: Mapping[str, LocalMark]  # what the district changed, of this rule and of others (PackSet.local)
     leaves: frozenset[n.Leaf] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
@@ -71,8 +72,26 @@ class CompiledRule:
         return fold(self.when) in (n.Truth(False), n.Missing("boolean"))
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Global ids of the parameters it is held against, or quotes."""
+        return tuple(sorted({leaf.id for leaf in self.leaves if isinstance(leaf, n.Parameter)}))
+
+    @cached_property
+    def local(self) -> LocalMark | None:
+        """The last change by the district that touches it: of its own text, or of a parameter it uses."""
+        marks = [self.marks[id] for id in (self.id, *self.parameters) if id in self.marks]
+        return max(marks, key=lambda mark: mark.serial, default=None)
+
+    @property
     def version(self) -> str:
-        return self.pack.manifest.version
+        """That of its pack; `0.1.0+local.3` after the third change of the house, if that one touched it."""
+        version = self.pack.manifest.version
+        return f"{version}+local.{self.local.serial}" if self.local else version
+
+    @property
+    def since(self) -> datetime | None:
+        """When it became what it is, if a district changed it."""
+        return self.local.signed_at if self.local else None
 
     @property
     def window(self) -> timedelta:
@@ -118,6 +137,21 @@ class RuleBook:
     groups: Mapping[Group, tuple[CompiledRule, ...]]
     lookups: frozenset[Group]  # properties that latest(…) reads
     derive_inputs: Mapping[Group, timedelta]  # how long a derive step looks back on each input
+
+    @classmethod
+    def of_rules(cls, packs: PackSet, ids: Collection[str]) -> RuleBook:
+        """Some rules alone, for a look back: without derive steps and indicators, whose figures the lake has."""
+        bare = (
+            pack.model_copy(
+                update={
+                    "rules": [rule for rule in pack.rules if f"{pack.id}.{rule.id}" in ids],
+                    "derives": [],
+                    "indicators": [],
+                }
+            )
+            for pack in packs.packs
+        )
+        return cls.compile(PackSet(bare, packs.local))
 
     @classmethod
     def compile(cls, packs: PackSet, code: Callable[[Pack, str], Callable[..., Any]] = load_code) -> RuleBook:
@@ -179,7 +213,7 @@ class _Compiler:
             try:
                 return default if text is None else parse(text, scope, kind=kind)
             except ExpressionRefused as refused:
-                raise refused.found_in(f'rule "{id}", {key}') from None
+                raise refused.found_in(f'rule "{id}"', key) from None
 
         still = Scope(_without(scope.names, _RESERVED), scope.parameters)  # where: nothing that changes by reading
         where = read("where", rule.where, "boolean", n.Truth(True), still)
@@ -202,6 +236,7 @@ class _Compiler:
             limits=_limits(when),
             timing=Timing(rule.lasting, rule.clear_lasting, hold, rule.latched, ranks),
             absent_timing=Timing(timedelta(0), timedelta(0), None, rule.latched, ranks),
+            marks=self.packs.local,
         )  # fmt: skip
 
     def _check_levels(self, id: str, level: n.Expr, levels: Mapping[str, Level]) -> None:
