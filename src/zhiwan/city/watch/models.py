@@ -220,6 +220,7 @@ class Warning(models.Model):
     proposed_by = models.ForeignKey(Alarm, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+")
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
     drafted_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
+    drafter = models.CharField(max_length=90, blank=True, db_default="")  # the person (Actor.person); none: an alarm
     reviewed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     signed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
@@ -269,6 +270,14 @@ class RuleScore(models.Model):
     hit = models.IntegerField(default=0)
     false_alarm = models.IntegerField(default=0)
     miss = models.IntegerField(default=0)
+    space = space_field()
+
+
+class TakenUp(models.Model):
+    """From when on the worker judged with the signed changes of rules up to a serial (taken_up.py)."""
+
+    at = models.DateTimeField()  # in the time of the space
+    serial = models.IntegerField()
     space = space_field()
 
 

@@ -1,6 +1,7 @@
-"""What a district changed of its packs without touching their files: the text of a rule, the dated values of a parameter.
+"""What a district changed of its packs without touching their files: a rule's text, a parameter's dated values.
 
     changed(packs, changes) -> (PackSet, changes left out)        texts with the changes that fit them
+    with_text(packs, kind, subject, region, text)                  one text tried out
     rule_text(rule), parameter_text(parameter)                    what can be changed of them, as JSON
 
 A change says which text of the pack it was signed on (`base`). Where the pack's text is another one by now, or gone,
@@ -94,8 +95,14 @@ def changed(packs: PackSet, changes: Iterable[LocalChange]) -> tuple[PackSet, tu
     for change in last.values():
         mark = LocalMark(change.serial, change.signed_at)
         marks[change.subject] = max(mark, marks.get(change.subject, mark), key=lambda one: one.serial)
-    found = [_pack(pack, last) for pack in packs.packs]
+    texts = {key: change.after for key, change in last.items()}
+    found = [_pack(pack, texts) for pack in packs.packs]
     return PackSet(found, marks), tuple(sorted(left_out.values(), key=lambda one: one.serial))
+
+
+def with_text(packs: PackSet, kind: Kind, subject: str, region: str, text: Text) -> PackSet:
+    """The packs with one text of a rule or parameter in place of the one they have: to try it out."""
+    return PackSet((_pack(pack, {(kind, subject, region): text}) for pack in packs.packs), packs.local)
 
 
 def base_now(packs: PackSet, change: LocalChange) -> Text | None:
@@ -110,14 +117,14 @@ def base_now(packs: PackSet, change: LocalChange) -> Text | None:
     return None
 
 
-def _pack(pack: Pack, changes: Mapping[tuple[str, str, str], LocalChange]) -> Pack:
+def _pack(pack: Pack, texts: Mapping[tuple[str, str, str], Text]) -> Pack:
     rules = [
-        changed_rule(one, change.after) if (change := changes.get(("rule", f"{pack.id}.{one.id}", ""))) else one
+        changed_rule(one, text) if (text := texts.get(("rule", f"{pack.id}.{one.id}", ""))) else one
         for one in pack.rules
     ]
     parameters = [
-        one.model_copy(update={"in_force": entries_of(change.after)})
-        if (change := changes.get(("parameter", f"{pack.id}.{one.id}", one.region)))
+        one.model_copy(update={"in_force": entries_of(text)})
+        if (text := texts.get(("parameter", f"{pack.id}.{one.id}", one.region)))
         else one
         for one in pack.parameters
     ]

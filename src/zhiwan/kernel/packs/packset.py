@@ -48,7 +48,7 @@ Pairs = tuple[tuple[Pack, Item], ...]
 
 @dataclass(frozen=True)
 class LocalMark:
-    """That a district changed a rule or a parameter of a pack where it runs (local_changes.py): when, and which time."""
+    """That a district changed a rule or a parameter where it runs (local_changes.py): which change it was, and when."""
 
     serial: int
     signed_at: datetime
