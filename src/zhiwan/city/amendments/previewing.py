@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -150,12 +150,17 @@ def _look(preview_id: int, asked: Asked, began: float) -> None:
 
 def _since(asked: Asked, properties: list[str]) -> datetime:
     """The local midnight so many days ago, or that of the first row where the lake does not reach so far back."""
-    today = timezone.localtime(asked.as_of).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = _midnight(asked.as_of)
     extent = lake().extent(properties)
     if extent is None:
-        return today
-    first = timezone.localtime(extent[0]).replace(hour=0, minute=0, second=0, microsecond=0)
-    return min(today, max(first, today - timedelta(days=asked.days)) if asked.days else first)
+        return today.astimezone(UTC)
+    first = _midnight(extent[0])
+    wished = max(first, today - timedelta(days=asked.days)) if asked.days else first
+    return min(today, wished).astimezone(UTC)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return timezone.localtime(moment).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _pairs(frames: dict[str, pl.DataFrame], groups: set[tuple[str, str]]) -> pl.DataFrame:
