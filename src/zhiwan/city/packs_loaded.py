@@ -89,13 +89,14 @@ class InForce:
     changes: tuple[LocalChange, ...]
     packs: PackSet
     left_out: tuple[LocalChange, ...]  # signed on a text that the pack does not have any more
+    former: RuleBook | None = None  # of the same packs before the last changes
 
     @cached_property
     def book(self) -> RuleBook:
-        """All rules, derive steps and indicators, parsed once."""
+        """All rules, derive steps and indicators, parsed once; after a change only what it touched."""
         from zhiwan.kernel.judge import RuleBook  # most processes of the web never judge
 
-        return RuleBook.compile(self.packs)
+        return RuleBook.compile(self.packs) if self.former is None else self.former.changed(self.packs)
 
 
 _changes: Changes | None = None
@@ -168,16 +169,17 @@ def _take(version: int) -> InForce:
     with _taking:
         if _taken is None or _taken.version != version:
             signed = tuple(_changes.signed()) if _changes is not None and version else ()
-            _taken = _made(max((one.serial for one in signed), default=0), signed)
+            former = _taken.__dict__.get("book") if _taken is not None else None
+            _taken = _made(max((one.serial for one in signed), default=0), signed, former)
             in_force_at.cache_clear()
             for one in _taken.left_out:
                 log.warning("the change %d of %s fits no text of its pack and is left out", one.serial, one.subject)
         return _taken
 
 
-def _made(version: int, changes: tuple[LocalChange, ...]) -> InForce:
+def _made(version: int, changes: tuple[LocalChange, ...], former: RuleBook | None = None) -> InForce:
     found, left_out = changed(declared(), changes) if changes else (declared(), ())
-    return InForce(version, changes, found, left_out)
+    return InForce(version, changes, found, left_out, former)
 
 
 @cache

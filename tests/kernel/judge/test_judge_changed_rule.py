@@ -131,6 +131,19 @@ def test_the_version_counts_changes_of_its_parameters_too() -> None:
     assert [one.since for one in book.rules] == [CHANGED_AT, None]
 
 
+def test_a_changed_book_is_the_one_that_is_parsed_anew() -> None:
+    declared = packs(pack([rule("r", when="value > :limit"), rule("other", when="value > latest(up.level)")]))
+    before, after = book_of(declared), with_change(declared, when="value > 2 AND latest(up.rain) > 3", lasting="5min")
+    changed_book, whole = before.changed(after), book_of(after)
+    for one, other in zip(changed_book.rules, whole.rules, strict=True):
+        assert (one.id, one.version, one.since, one.when, one.timing) == (
+            other.id, other.version, other.since, other.when, other.timing,
+        )  # fmt: skip
+    assert (changed_book.lookups, changed_book.derive_inputs) == (whole.lookups, whole.derive_inputs)
+    assert changed_book.rules[1].when is before.rules[1].when, "it was not parsed again"
+    assert changed_book.changed(declared).rules[0].version == "1.2.3"
+
+
 # A rule that begins to look back further
 
 

@@ -5,7 +5,8 @@ RuleBook.compile(packs) → book.groups[(type, property)] → the rules that wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import copy
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -93,6 +94,14 @@ class CompiledRule:
         """When it became what it is, if a district changed it."""
         return self.local.signed_at if self.local else None
 
+    def marked(self, pack: Pack, marks: Mapping[str, LocalMark]) -> CompiledRule:
+        """The same text among changed packs; nothing is parsed or printed again."""
+        same = copy.copy(self)
+        same.__dict__.pop("local", None)
+        object.__setattr__(same, "pack", pack)
+        object.__setattr__(same, "marks", marks)
+        return same
+
     @property
     def window(self) -> timedelta:
         """The longest span the rule looks back on."""
@@ -162,24 +171,40 @@ class RuleBook:
             CompiledDerive(f"{pack.id}.{one.id}", pack, compiler.checked(pack, one), code(pack, one.code))
             for pack, one in packs.derives
         )
+        indicators = tuple(compiler.indicator(pack, one) for pack, one in packs.indicators)
+        return cls._of(packs, rules, _in_order(derives), indicators)
+
+    def changed(self, packs: PackSet) -> RuleBook:
+        """The book of the same packs with other local changes: only rules whose text differs are parsed.
+
+        A change names no new type, scale or parameter, so what all else was parsed with is as it was.
+        """
+        compiler = _Compiler(packs)
+        rules = tuple(
+            old.marked(pack, packs.local) if old.rule == rule else compiler.rule(number, pack, rule)
+            for number, (old, (pack, rule)) in enumerate(zip(self.rules, packs.rules, strict=True))
+        )
+        return self._of(packs, rules, self.derives, self.indicators)
+
+    @classmethod
+    def _of(
+        cls, packs: PackSet, rules: tuple[CompiledRule, ...], derives: tuple[CompiledDerive, ...],
+        indicators: tuple[CompiledIndicator, ...],
+    ) -> RuleBook:  # fmt: skip
+        compiler = _Compiler(packs)
         groups: dict[Group, list[CompiledRule]] = {}
         lookups = set()
         for rule in rules:
             groups.setdefault((rule.type, rule.prop), []).append(rule)
             lookups |= {compiler.target(rule.type, leaf) for leaf in rule.leaves if isinstance(leaf, n.Latest)}
-        inputs: dict[Group, timedelta] = {}
-        for one in derives:
-            for name in one.derive.inputs:
-                group = (one.derive.of, name)
-                inputs[group] = max(inputs.get(group, timedelta(0)), one.derive.window)
         return cls(
             packs=packs,
             rules=rules,
-            derives=_in_order(derives),
-            indicators=tuple(compiler.indicator(pack, one) for pack, one in packs.indicators),
+            derives=derives,
+            indicators=indicators,
             groups={group: tuple(found) for group, found in groups.items()},
             lookups=frozenset(lookups),
-            derive_inputs=inputs,
+            derive_inputs=_inputs(derives),
         )
 
     def rule(self, id: str) -> CompiledRule:
@@ -333,6 +358,16 @@ def _limits(when: n.Expr) -> dict[str, n.Expr]:
             if side.kind == "number" and value not in n.leaves(side):
                 found[side.id if isinstance(side, n.Parameter) else show(side)] = side
     return found
+
+
+def _inputs(derives: Iterable[CompiledDerive]) -> dict[Group, timedelta]:
+    """How long a derive step looks back on each input."""
+    inputs: dict[Group, timedelta] = {}
+    for one in derives:
+        for name in one.derive.inputs:
+            group = (one.derive.of, name)
+            inputs[group] = max(inputs.get(group, timedelta(0)), one.derive.window)
+    return inputs
 
 
 def _in_order(derives: tuple[CompiledDerive, ...]) -> tuple[CompiledDerive, ...]:
