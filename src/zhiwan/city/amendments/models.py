@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from zhiwan.city.sql.spaces import space_field
 from zhiwan.kernel.packs.local_changes import Kind as Subject
 
 
@@ -105,6 +106,7 @@ class PreviewDay(models.Model):
 
     preview = models.ForeignKey(Preview, on_delete=models.CASCADE, related_name="by_day")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     day = models.DateField()
     opened = models.IntegerField(default=0)
     gone = models.IntegerField(default=0)
@@ -120,6 +122,7 @@ class PreviewDifference(models.Model):
 
     preview = models.ForeignKey(Preview, on_delete=models.CASCADE, related_name="differences")
     town = models.CharField(max_length=9, blank=True)
+    space = space_field()
     day = models.DateField()
     kind = models.CharField(max_length=8)  # opened, gone, level, moved
     rule = models.CharField(max_length=120)

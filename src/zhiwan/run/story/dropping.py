@@ -21,6 +21,7 @@ from zhiwan.kernel.bus.messages import STREAMS
 
 #: Rows refer to rows of tables before them.
 ORDER = (
+    "amendments_previewdifference", "amendments_previewday",
     "plans_task", "plans_response", "cases_casestep", "cases_case", "watch_warningreceipt", "watch_warningstep",
     "watch_warning", "watch_releaserequest", "watch_alarmevent", "watch_alarm", "watch_latestvalue", "watch_setaside",
     "watch_doorcounter", "watch_indicatornow", "watch_rulescore", "watch_judgestate", "watch_streamcursor",

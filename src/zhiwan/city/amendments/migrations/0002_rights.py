@@ -3,6 +3,7 @@
 from django.db import migrations
 
 from zhiwan.city.sql.rights import guarded_table, open_table
+from zhiwan.city.sql.spaces import by_space
 
 DECIDED_STAYS = [
     """
@@ -36,5 +37,7 @@ class Migration(migrations.Migration):
         # Which things would alarm is seen where those things are.
         guarded_table("amendments_previewday"),
         guarded_table("amendments_previewdifference"),
+        by_space("amendments_previewday"),
+        by_space("amendments_previewdifference"),
         migrations.RunSQL(tuple(DECIDED_STAYS), ["DROP FUNCTION amendments_decided_stays CASCADE"]),
     ]
