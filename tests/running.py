@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import paho.mqtt.client as mqtt
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from zhiwan.run.ports import is_free
 
@@ -76,6 +76,18 @@ class Product:
         finally:
             client.disconnect()
             client.loop_stop()
+
+
+def sign_in(product: Product, browser: Browser, name: str) -> Page:
+    """A page of somebody who came in by password; the caller closes its context."""
+    account = next(one for one in product.demo["accounts"] if one["name"] == name)
+    page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
+    page.goto(f"{product.url}/in")
+    page.get_by_label("账号").fill(account["name"])
+    page.get_by_label("密码").fill(account["password"])
+    page.get_by_role("button", name="登录", exact=True).click()
+    expect(page.get_by_role("navigation", name="主菜单")).to_be_visible()
+    return page
 
 
 def free_ports() -> tuple[int, int]:

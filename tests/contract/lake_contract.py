@@ -51,6 +51,14 @@ class LakeContract:
         assert lake.hourly("e", "level", NOON, NOON + HOUR).is_empty()
         assert lake.quality_counts(NOON, NOON + HOUR).is_empty()
         assert lake.roll_up() == 0
+        assert lake.extent(["level"]) is None
+
+    def test_the_extent_is_that_of_the_asked_properties(self, lake: LakePort) -> None:
+        lake.append(observations(("e", "level", NOON, 1.0), ("e", "rain", NOON - 40 * DAY, 1.0)), "app", 1)
+        lake.append(observations(("f", "level", NOON + HOUR, None)), "app", 2)
+        assert lake.extent(["level"]) == (NOON, NOON + HOUR)
+        assert lake.extent(["level", "rain"]) == (NOON - 40 * DAY, NOON + HOUR)
+        assert lake.extent(["wind"]) is None
 
     def test_a_version_is_kept_once(self, lake: LakePort) -> None:
         frame = observations(("e", "level", NOON, 1.0))

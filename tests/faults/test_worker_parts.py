@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
-from trial_world import TOWN, compiled, registry
+from trial_world import START, TOWN, brain, compiled, registry
 
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
+from zhiwan.kernel.judge import JudgeState, judge
 from zhiwan.kernel.lake import MemoryLake
 from zhiwan.kernel.packs.models import EntityType
-from zhiwan.run.worker.brain import Registry, entity_frames, make_brain
+from zhiwan.run.worker.brain import Brain, Registry, entity_frames, make_brain
 from zhiwan.run.worker.lake_follower import LakeFollower
 from zhiwan.run.worker.outbox import Parcel, unpack
+from zhiwan.run.worker.recalling import recall
 from zhiwan.run.worker.rounds import Every
 
 TEXT = {"zh": "试", "en": "trial"}
@@ -116,3 +120,37 @@ def test_rounds_do_not_pile_up_after_a_pause() -> None:
     assert [every.due(), every.due()] == [True, False]
     time[0] = 60.0
     assert [every.due(), every.due()] == [True, False]
+
+
+def judged(*levels: float) -> tuple[JudgeState, Brain]:
+    """A worker's memory after readings of one gauge, one a minute."""
+    lake = MemoryLake()
+    state, made = JudgeState(), brain(1, lake)
+    for minute, level in enumerate(levels, 1):
+        judge(made.book, made.world, state, rows(minute, level), START)
+    return state, made
+
+
+def test_readings_for_a_longer_look_back_come_from_the_lake_once() -> None:
+    lake = MemoryLake()
+    state, made = judged(1.0)
+    earlier = rows(40, 2.0).with_columns(pl.col("observed_at") - timedelta(hours=1))
+    imported = rows(30, 9.0).with_columns(pl.col("observed_at") - timedelta(hours=1), seq=pl.lit(0, pl.Int64))
+    flagged = rows(31, 9.0).with_columns(pl.col("observed_at") - timedelta(hours=1), quality=pl.lit(1, pl.Int32))
+    lake.append(pl.concat([earlier, imported, flagged, rows(1, 1.0)]), "S@1", 99)
+    group = ("TrialGauge", "level")
+    assert state.short().keys() >= {group}
+    assert recall(state, made, lake, START + timedelta(minutes=2)) == 2
+    series = state.series[group]
+    assert [value for _, value in series.by_slot(np.array([0]))[0]] == [2.0, 1.0]
+    assert recall(state, made, lake, START + timedelta(minutes=2)) == 0, "nothing is missing any more"
+
+
+def test_judging_goes_on_without_the_lake() -> None:
+    class Away(MemoryLake):
+        def current(self, *_: Any, **__: Any) -> pl.DataFrame:
+            raise OSError("no such store")
+
+    state, made = judged(1.0)
+    assert recall(state, made, Away(), START) == 0
+    assert state.short(), "the next start looks again"

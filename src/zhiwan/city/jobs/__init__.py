@@ -13,6 +13,7 @@ from procrastinate.contrib.django import app
 
 from zhiwan.city.cases import actions as cases
 from zhiwan.city.jobs import imports as imports
+from zhiwan.city.jobs import previews as previews
 from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.plans import actions as plans
 from zhiwan.city.registry import clock

@@ -38,6 +38,11 @@ class Actor:
         return self.post is None
 
     @property
+    def person(self) -> str:
+        """Who it is, through whatever post: the account, or the name of who has none (a story's person)."""
+        return f"user:{self.user.pk}" if self.user is not None else f"name:{self.name}"
+
+    @property
     def towns(self) -> frozenset[str] | None:
         """The towns it covers; None for the whole district."""
         if self.post is None or self.post.scope == Scope.DISTRICT:

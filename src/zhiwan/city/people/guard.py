@@ -26,6 +26,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "alarm.acknowledge": DESK,
     "set_aside.fix": DESK | {"data_steward"},
     "set_aside.drop": DESK | {"data_steward"},
+    "rule.propose": frozenset({"duty_chief"}),
+    "rule.sign": frozenset({"duty_chief"}),  # and another person than who proposed: amendments/actions.py
     "warning.propose": frozenset({SYSTEM}),
     "warning.draft": DESK,
     "warning.review": DESK,

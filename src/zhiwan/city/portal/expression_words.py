@@ -110,6 +110,27 @@ def _parameter(name: str, pack: str) -> str:
         return name
 
 
+def names_for(watch: str, pack: str) -> list[tuple[str, str, str]]:
+    """What an expression of a rule may name: the name as it is written, what it means, its unit."""
+    kind_name, _dot, property_name = watch.partition(".")
+    kind = packs().types[kind_name]
+    watched = kind.properties[property_name]
+    found = [("value", said(watched.title), watched.unit), ("previous", _("上一次数值"), watched.unit)]
+    found += [(name, said(one.title), one.unit or "") for name, one in kind.fields.items()]
+    found += [("id", _("编号"), ""), ("town", _("街镇代码"), "")]
+    for link, one in kind.links.items():
+        other = packs().types.get(one.to)
+        for name, declared in (other.properties if other else {}).items():
+            found.append((f"latest({link}.{name})", f"{said(one.title)} · {said(declared.title)}", declared.unit))
+    for name, declared in kind.properties.items():
+        if name != property_name:
+            found.append((f"latest(self.{name})", said(declared.title), declared.unit))
+    for own in packs().pack(pack).parameters:
+        if any(entry.value is not None for entry in own.in_force):
+            found.append((f":{own.id}", said(own.title), own.unit or ""))
+    return found
+
+
 def value_words(value: object, unit: str | None) -> str:
     """A parameter's value with its unit; a table is told as such."""
     if isinstance(value, list):

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 
+from zhiwan.city.amendments.queries import waiting_count
 from zhiwan.city.cases.models import Case, CaseState
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.plans.models import Task
@@ -31,6 +32,7 @@ def counts() -> dict[str, int]:
         "tasks": Task.objects.filter(response__state="active", receipted_at=None).count(),
         "cases": Case.objects.exclude(state=CaseState.CLOSED).count(),
         "set_aside": SetAside.objects.filter(state="open").count(),
+        "amendments": waiting_count(),
     }
 
 
@@ -44,8 +46,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "space": spaces.current(),
     }
     actor = getattr(request, "actor", None)
-    # A list that refreshes itself asks for the whole page ("full") and takes its part: it needs the whole frame.
-    if actor is None or request.headers.get("HX-Request-Type") == "partial":
+    # htmx asks for the "full" page where it picks a part of it (hx-select): that part stands within the frame.
+    part = request.headers.get("HX-Request") and request.headers.get("HX-Request-Type") != "full"
+    if actor is None or part:
         return shared
     return shared | {
         "place": current_place(),

@@ -49,7 +49,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         gettext_lazy("平台"),
         (
-            Entry("rules", gettext_lazy("规则"), icon="scale"),
+            Entry("rules", gettext_lazy("规则"), icon="scale", counted="amendments"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),

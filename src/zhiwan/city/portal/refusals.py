@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zhiwan.city.portal.expression_problems import in_chinese
 from zhiwan.city.portal.templatetags.portal import english
 from zhiwan.kernel.facts.errors import CityError
 
@@ -33,12 +34,31 @@ _CHINESE = {
     "WATCH-032": "本岗位没有需要签收的预警。",
     "WATCH-033": "这种预警不由外单位发布（{kind}）。请改用“拟预警”。",
     "WATCH-034": "外来预警“{message}”没有登记：{problem_zh}。请与收到的原文核对编号和时间。",
+    "WATCH-035": "这条预警由 {drafter} 拟稿或修改，须由另一人审核。",
     "WATCH-040": "规则 {rule} 没有载入，不能复核。请载入当时版本的应用场景。",
     "SENSE-002": "文件不符合来源“{source}”的声明（{problem}）。请把表头与应用场景 sources.yml 中的列名对照。",
     "SENSE-010": "文件 {name} 不能读取：{problem_zh}。{advice_zh}。",
     "IMPORT-001": "没有这个数据来源（{id}）。请从列出的来源中选择。",
     "IMPORT-002": "文件 {name} 没有读取：{problem_zh}。{advice_zh}。",
     "IMPORT-003": "导入中断（{fact}），稍后自动再试一次。若仍失败，请把编号告诉管理员。",
+    "CITY-003": "数据库没有应答，读不到已签署的规则修改。请检查数据库。",
+    "JUDGE-001": "表达式第 {position} 个字符处：{problem_zh}。{advice_zh}",
+    "JUDGE-002": "{problem_zh}。{advice_zh}",
+    "PACK-035": "日期不合适：{problem_zh}。请按生效日期排序。",
+    "RULE-001": "没有这项内容（{id}）。请从规则列表打开。",
+    "RULE-002": "提出的文本不能用。请修改标出的项目。",
+    "RULE-003": "没有任何改动。请修改后再提出。",
+    "RULE-004": "修改 #{id} 现在不能这样办理，可能别人已先办理。请刷新后再看。",
+    "RULE-005": "这项修改由 {person} 提出，不能由本人签署。请另一位持有岗位的人看过预览后签署。",
+    "RULE-006": "提出之后 {subject} 已变，预览和原文不是现行的。请撤回后重新提出。",
+    "RULE-007": "预览还没有完成，不能签署。请等它完成，或再算一次。",
+    "RULE-008": "推演中不修改规则。请回到实况。",
+    "RULE-009": "缺少理由。请用一句话说明。",
+    "RULE-010": "修改规则须由个人账号办理。请用本人账号登录。",
+    "RULE-011": "“{given}”不是可用的时长。请写整数加单位：30s、10min、2h、1d，不超过 31d。",
+    "RULE-012": "“{given}”不是数字。请按参数的单位填写数字，例如 35 或 4.55。",
+    "RULE-013": "生效日期“{given}”不能用：{problem_zh}。{advice_zh}。",
+    "RULE-014": "缺少依据。请写明文件名称和条款；凭记忆录入的请勾选“待核实”。",
     "REG-001": "对象 {id} 不能保存：{problems}。本次没有写入。",
     "REG-003": "设备 {id} 不能登记：{problem}",
     "REG-004": "区域 {code} 不能保存：{problem}",
@@ -56,9 +76,15 @@ def sentence_of(values: Mapping[str, object], texts: Mapping[str, str]) -> str:
     """The sentence of an error that was kept: its values, and its texts as `as_dict` gave them."""
     code = texts["code"]
     if not english() and (chinese := _CHINESE.get(code)):
-        return f"{chinese.format_map(_Shown(values))}（{code}）"
+        return f"{chinese.format_map(_Shown(_with_chinese(values)))}（{code}）"
     parts = [texts["fact"][:1].upper() + texts["fact"][1:], texts.get("detail", ""), texts.get("hint", "")]
     return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part) + f" ({code})"
+
+
+def _with_chinese(values: Mapping[str, object]) -> dict[str, object]:
+    """What the kernel says in English of an expression, in Chinese beside it."""
+    said = {f"{key}_zh": in_chinese(str(values[key])) for key in ("problem", "advice") if key in values}
+    return said | dict(values)
 
 
 class _Shown(dict[str, object]):

@@ -123,6 +123,33 @@ ROLLUPS = {
     "count": gettext_lazy("个数"),
     "share": gettext_lazy("占比"),
 }
+RULE_FIELDS = {
+    "when": gettext_lazy("条件"),
+    "where": gettext_lazy("范围"),
+    "clear": gettext_lazy("解除"),
+    "lasting": gettext_lazy("须持续"),
+    "clear_lasting": gettext_lazy("解除须持续"),
+    "absent": gettext_lazy("无数据时长"),
+    "level": gettext_lazy("级别"),
+}
+AMENDMENT_KINDS = {
+    "rule": gettext_lazy("修改规则"),
+    "entry": gettext_lazy("新数值"),
+    "correction": gettext_lazy("更正数值"),
+}
+AMENDMENT_STATES = {
+    "proposed": gettext_lazy("待第二人签署"),
+    "approved": gettext_lazy("已签署"),
+    "rejected": gettext_lazy("已退回"),
+    "withdrawn": gettext_lazy("已撤回"),
+}
+#: How an alarm of the past would differ.
+DIFFERENCES = {
+    "opened": gettext_lazy("会新产生"),
+    "gone": gettext_lazy("不再产生"),
+    "level": gettext_lazy("级别不同"),
+    "moved": gettext_lazy("时间不同"),
+}
 RESPONSE_STATES = {"active": gettext_lazy("执行中"), "ended": gettext_lazy("已终止")}
 
 _ALL: dict[str, dict[str, Any]] = {
@@ -139,6 +166,10 @@ _ALL: dict[str, dict[str, Any]] = {
     "door": DOORS,
     "response_state": RESPONSE_STATES,
     "rollup": ROLLUPS,
+    "rule_field": RULE_FIELDS,
+    "amendment_kind": AMENDMENT_KINDS,
+    "amendment_state": AMENDMENT_STATES,
+    "difference": DIFFERENCES,
 }
 
 

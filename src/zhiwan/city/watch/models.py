@@ -225,6 +225,7 @@ class Warning(models.Model):
     message_id = models.CharField(max_length=120, blank=True, db_default="")  # the number that the issuer gave it
     issued_at = models.DateTimeField(null=True)
     drafted_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
+    drafter = models.CharField(max_length=90, blank=True, db_default="")  # the person (Actor.person); none: an alarm
     reviewed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     signed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
@@ -281,6 +282,14 @@ class RuleScore(models.Model):
     hit = models.IntegerField(default=0)
     false_alarm = models.IntegerField(default=0)
     miss = models.IntegerField(default=0)
+    space = space_field()
+
+
+class TakenUp(models.Model):
+    """From when on the worker judged with the signed changes of rules up to a serial (taken_up.py)."""
+
+    at = models.DateTimeField()  # in the time of the space
+    serial = models.IntegerField()
     space = space_field()
 
 

@@ -3,30 +3,33 @@
     recheck_alarm(alarm_id, at=None) -> Recheck
 
 The stream judged with Polars; here DuckDB and the plain reference judge. They see what is known *now*: a correction
-that came later may give another result, and then this says so.
+that came later may give another result, and then this says so. The rule is the one that judged: a text that the
+district changed since is taken as it was, and an alarm that lived through a change is judged by each text in its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from zhiwan.city.packs_loaded import book, lake, packs, region
+from zhiwan.city.packs_loaded import in_force_at, lake, packs, region
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.fields import value_to_judge
 from zhiwan.city.registry.models import Entity, Relation
 from zhiwan.city.watch.actions.alarms import AlarmUnknown
 from zhiwan.city.watch.models import Alarm, AlarmState
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, rule_or_none, scale_of
+from zhiwan.city.watch.taken_up import taken_up
 from zhiwan.kernel.facts.errors import InputRefused
-from zhiwan.kernel.judge import recompute
+from zhiwan.kernel.judge import RuleBook, recompute
 from zhiwan.kernel.judge.expressions.nodes import Latest
 from zhiwan.kernel.judge.rulebook import CompiledRule
-from zhiwan.kernel.packs.models import Scale, Text
+from zhiwan.kernel.packs.models import Scale, Text, print_duration
+from zhiwan.kernel.packs.parameters import ParameterBook
 
 ENGINES = {"duckdb": Text(zh="DuckDB 引擎", en="DuckDB"), "reference": Text(zh="参照引擎", en="reference engine")}
 TOLD = Text(zh="当时的判断", en="as judged then")
@@ -34,6 +37,8 @@ ROWS = Text(zh="逐条核对读数间隔", en="gaps between the rows")
 #: How much before the alarm is read, beside what the rule looks back on.
 BEFORE = timedelta(hours=6)
 AFTER = timedelta(hours=1)
+#: No rule looks back further (its windows and spans are bounded by a month).
+LONGEST_LOOK = timedelta(days=32)
 #: A reading's instants are kept to the microsecond; the sentence is about the same moment.
 SAME = timedelta(milliseconds=1)
 
@@ -58,11 +63,28 @@ class RecheckRow:
 
 
 @dataclass(frozen=True)
+class JudgedBy:
+    """One text of the rule: from when on it judged, and with which values."""
+
+    since: datetime
+    serial: int
+    book: RuleBook
+    rule: CompiledRule
+    parameters: ParameterBook
+
+
+@dataclass(frozen=True)
 class Recheck:
-    """`agree`: every engine finds the alarm as it was told."""
+    """`agree`: every engine finds the alarm as it was told.
+
+    `versions` are the texts it was judged again by; `exact` is False where the text that judged is not to be had any
+    more, because its pack was replaced.
+    """
 
     agree: bool
     results: list[RecheckRow]
+    versions: list[str]
+    exact: bool
 
 
 def recheck_alarm(*, alarm_id: str, at: datetime | None = None) -> Recheck:
@@ -74,21 +96,92 @@ def recheck_alarm(*, alarm_id: str, at: datetime | None = None) -> Recheck:
     declared = rule_or_none(alarm.rule)
     if declared is None:
         raise RuleGone(rule=alarm.rule)
-    rule = book().rule(alarm.rule)
+    texts = judged_by(alarm, now)
+    rule = _of_serial(texts, _serial(alarm.rule_version)).rule
     scale = scale_of(pack_of(alarm.rule), declared.scale)
     told = RecheckRow(TOLD, alarm.opened_at, alarm.cleared_at, _peak(scale, alarm.peak_rank), None)
-    found = [] if rule.never else [_by_engine(engine, rule, alarm, scale, now) for engine in ENGINES]
-    if declared.absent is not None and not any(one.opened_at for one in found):
-        found = [_by_gaps(declared.absent, rule, alarm, now, told.level)]
-    return Recheck(agree=all(_same(told, one, alarm) for one in found), results=[told, *found])
+    found = [] if rule.never else [_by_engine(engine, texts, alarm, scale, now) for engine in ENGINES]
+    absent = rule.rule.absent
+    if absent is not None and not any(one.opened_at for one in found):
+        found = [_by_gaps(absent, rule, alarm, now, told.level)]
+    return Recheck(
+        agree=all(_same(told, one, alarm) for one in found),
+        results=[told, *found],
+        versions=[one.rule.version for one in texts],
+        exact=_as_it_judged(alarm, texts),
+    )
 
 
-def _by_engine(engine: Any, rule: CompiledRule, alarm: Alarm, scale: Scale | None, now: datetime) -> RecheckRow:
-    start, end = _span(rule, alarm, now)
+def judged_by(alarm: Alarm, now: datetime) -> list[JudgedBy]:
+    """The texts of the rule from well before the alarm to its end, each from when the worker took it up."""
+    began = alarm.opened_at - BEFORE - LONGEST_LOOK
+    end = min(now, (alarm.cleared_at or now) + AFTER)
+    found = [_text(alarm.rule, 0, began)]
+    for one in taken_up(end):
+        text = _text(alarm.rule, one.serial, max(one.at, began))
+        if one.at <= began or text.rule.version == found[-1].rule.version:
+            found[-1] = replace(text, since=found[-1].since)
+        else:
+            found.append(text)
+    return _around(alarm, found)
+
+
+def _around(alarm: Alarm, texts: list[JudgedBy]) -> list[JudgedBy]:
+    """The text that opened the alarm judged at its opening, whatever was on its way when it was taken up."""
+    serial = _serial(alarm.rule_version)
+    place = next((number for number, one in enumerate(texts) if _marked(one) == serial), None)
+    if place is None:  # nobody noted when it was taken up
+        return [_text(alarm.rule, serial, texts[0].since)]
+    edges = [one.since for one in texts]
+    edges[: place + 1] = [min(edge, alarm.opened_at) for edge in edges[: place + 1]]
+    for later in range(place + 1, len(texts)):
+        edges[later] = max(edges[later], alarm.opened_at + SAME)
+    return [replace(one, since=since) for one, since in zip(texts, edges, strict=True)]
+
+
+def _text(rule_id: str, serial: int, since: datetime) -> JudgedBy:
+    then = in_force_at(serial).packs
+    book = RuleBook.of_rules(then, [rule_id])
+    return JudgedBy(since, serial, book, book.rule(rule_id), then.parameters)
+
+
+def _serial(version: str) -> int:
+    """0.1.0+local.3 → 3; 0 where nothing was changed."""
+    number = version.partition("+local.")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _marked(text: JudgedBy) -> int:
+    """The change that the text's version names: the last one that touched the rule."""
+    return text.rule.local.serial if text.rule.local else 0
+
+
+def _of_serial(texts: Sequence[JudgedBy], serial: int) -> JudgedBy:
+    return next((one for one in texts if _marked(one) == serial), texts[0])
+
+
+def _as_it_judged(alarm: Alarm, texts: Sequence[JudgedBy]) -> bool:
+    """Whether the text is the one that the alarm kept as evidence; an alarm of before it was kept counts as such."""
+    kept = alarm.evidence
+    rule = _of_serial(texts, _serial(str(kept.get("version", alarm.rule_version)))).rule.rule
+    spans = {"lasting": rule.lasting, "clear_lasting": rule.clear_lasting}
+    now = {"when": rule.when, "where": rule.where, "clear": rule.clear, "level": rule.level}
+    now |= {key: print_duration(span) if span else None for key, span in spans.items()}
+    return all(kept[key] == value for key, value in now.items() if key in kept)
+
+
+def _by_engine(engine: Any, texts: Sequence[JudgedBy], alarm: Alarm, scale: Scale | None, now: datetime) -> RecheckRow:
+    first, *later = texts
+    start = min(_span(text.rule, alarm, now)[0] for text in texts)
+    end = _span(first.rule, alarm, now)[1]
     kept = _streamed(alarm.entity_id, alarm.property, start, end)
+    linked: dict[str, pl.DataFrame] = {}
+    for text in texts:
+        linked |= _linked(text.rule, alarm.entity, start, end)
     result = recompute(
-        book(), alarm.rule, entity_as_judged(alarm.entity), kept, engine=engine, parameters=packs().parameters,
-        region=region(), at=alarm.opened_at, until=end, linked=_linked(rule, alarm.entity, start, end),
+        first.book, alarm.rule, entity_as_judged(alarm.entity), kept, engine=engine, parameters=first.parameters,
+        region=region(), at=alarm.opened_at, until=end, linked=linked,
+        changes=[(one.since, one.book, one.parameters) for one in later],
     )  # fmt: skip
     ranks = {level.id: level.rank for level in scale.levels} if scale else {}
     peak = max((ranks.get(level, 0) for _, level in result.levels), default=None)

@@ -3,6 +3,7 @@
 proposed ─┐
 draft ────┴─ review → reviewed ─ sign → signed ─ publish → published ─ lift → lifted
                                                                └ change: a new draft that replaces it → changed
+Besides, the person who drafted does not review (actions/warnings.py).
 """
 
 from __future__ import annotations

@@ -149,8 +149,8 @@ def window_sums(values: Numbers, starts: Slots, ends: Slots) -> Numbers:
         size = np.abs(found)
         half = np.minimum(np.spacing(size), size - np.nextafter(size, 0)) / 2
         sure = (counts <= _LONGEST_TOGETHER) & np.isfinite(found) & ((lost == 0) | (np.abs(rest) + 2 * lost < half))
-    for place in np.flatnonzero(~sure):
-        found[place] = _fsum(values[starts[place] : ends[place]].tolist())
+    for window in np.flatnonzero(~sure).tolist():
+        found[window] = _fsum(values[starts[window] : ends[window]].tolist())
     return found
 
 

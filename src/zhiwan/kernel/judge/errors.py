@@ -22,10 +22,12 @@ class ExpressionRefused(PackBroken):
     def __init__(self, *, text: str, position: int, problem: str, advice: str) -> None:
         super().__init__(text=text, position=position, problem=problem, advice=advice, place="")
         self.position = position
+        self.key = ""
 
-    def found_in(self, place: str) -> ExpressionRefused:
-        """The same refusal, saying which rule and key the expression stands in."""
-        self.values["place"] = f"{place}: "
+    def found_in(self, place: str, key: str = "") -> ExpressionRefused:
+        """The same refusal, saying which declaration and key the expression stands in."""
+        self.key = key
+        self.values["place"] = f"{place}, {key}: " if key else f"{place}: "
         self.args = (f"{self.code}: {self._fill(self.fact)}",)
         return self
 

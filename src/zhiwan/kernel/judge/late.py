@@ -17,7 +17,7 @@ from zhiwan.kernel.judge.expressions import nodes as n
 from zhiwan.kernel.judge.machine import Fact, Reading, Row
 from zhiwan.kernel.judge.rulebook import CompiledRule
 from zhiwan.kernel.judge.tracking import Tracked, advance, correct
-from zhiwan.kernel.judge.world import World, moment
+from zhiwan.kernel.judge.world import LIVE, World, microseconds, moment
 
 
 class History:
@@ -113,6 +113,9 @@ def arrive(
     if head is None or at > head:
         return advance(rule.timing, tracked, reading(at), previous, rule.rule.lateness), False
     if at < head - rule.rule.lateness // timedelta(microseconds=1) or at not in history.values:
+        return [], True
+    if world.space == LIVE and rule.since is not None and at < microseconds(rule.since):
+        # What was said under the former text stands: a late reading must not withdraw it by a limit that came later.
         return [], True
     tracked.prune(moment(head) - rule.rule.lateness)
     return correct(rule.timing, tracked, [reading(one) for one in history.since(at)], previous), True

@@ -2,13 +2,14 @@
 
 The engine calculates the conditions; what it is given (previous, windows, parameters in force) is calculated here in
 plain Python, and the alarm is the same fold over readings as in the stream. Rows come with their corrections: the last
-recorded one of an instant holds, so the result is what the rule says *now* of what is known now.
+recorded one of an instant holds, so the result is what the rule says of what is known *now*. A rule that changed in
+between judges each reading by the text of its time, as the stream did.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -28,6 +29,8 @@ from zhiwan.kernel.judge.world import World, microseconds
 from zhiwan.kernel.packs.parameters import ParameterBook
 
 Engine = Literal["reference", "polars", "duckdb"]
+#: From this moment on the rule had another text: that of this book, with these parameters.
+Change = tuple[datetime, RuleBook, ParameterBook]
 _FOREVER = 2**60
 
 
@@ -46,20 +49,30 @@ class Recomputed:
 def recompute(
     book: RuleBook, rule_id: str, entity: Mapping[str, Any], observations: pl.DataFrame, *, engine: Engine,
     parameters: ParameterBook, region: str = "CN", at: datetime | None = None, until: datetime | None = None,
-    linked: Mapping[str, pl.DataFrame] | None = None,
+    linked: Mapping[str, pl.DataFrame] | None = None, changes: Sequence[Change] = (),
 ) -> Recomputed:  # fmt: skip
     """Judges the rows of one entity's watched property again.
 
     `entity` has its fields and name, as in World.entities. `observations` are lake rows (observed_at, value,
     recorded_at and quality where known) from well before the alarm. `at` picks the alarm, by any moment of it; without
     it the last one is told. `until` lets a pending condition ripen. `linked` brings rows for latest(link.property), by
-    that text. Raises RuleRefused for a rule that no pack declares.
+    that text. `changes` are later texts of the rule, earliest first. Raises RuleRefused for a rule that no pack
+    declares.
     """
-    rule = book.rule(rule_id)
-    world = World({}, parameters, region=region)
-    rows = _rows(rule, world, entity, observations, linked or {})
-    readings = _judged(rule, rows, engine)
-    facts = _fold(rule, readings, until)
+    texts = [_Text(book.rule(rule_id), World({}, parameters, region=region))]
+    texts += [_Text(after.rule(rule_id), World({}, values, region=region), since) for since, after, values in changes]
+    history = _history(observations)
+    others = {key: _history(frame) for key, frame in (linked or {}).items()}
+    readings: list[Reading] = []
+    facts, now, previous = list[Fact](), Snapshot(), None
+    for text, instants in _by_text(texts, history.times):
+        rows = _rows(text.rule, text.world, entity, history, instants, others)
+        judged = _judged(text.rule, rows, engine)
+        now, previous, found = _fold(text.rule, now, previous, judged)
+        readings += judged
+        facts += found
+    if until is not None and previous is not None:
+        facts += ripen(texts[-1].rule.timing, now, previous, until)[1]
     episodes = _episodes(facts)
     chosen = _chosen(episodes, at)
     levels = [] if chosen is None else _levels(facts, chosen)
@@ -69,14 +82,28 @@ def recompute(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Text:
+    """A rule as it was written from a moment on."""
+
+    rule: CompiledRule
+    world: World
+    since: datetime | None = None
+
+
+def _by_text(texts: Sequence[_Text], times: Sequence[int]) -> Iterator[tuple[_Text, Sequence[int]]]:
+    """Each text with the instants it judges."""
+    edges = [0, *(bisect.bisect_left(times, microseconds(one.since)) for one in texts if one.since), len(times)]
+    for number, text in enumerate(texts):
+        yield text, times[edges[number] : edges[number + 1]]
+
+
 def _rows(
-    rule: CompiledRule, world: World, entity: Mapping[str, Any], observations: pl.DataFrame,
-    linked: Mapping[str, pl.DataFrame],
+    rule: CompiledRule, world: World, entity: Mapping[str, Any], history: History, times: Sequence[int],
+    others: Mapping[str, History],
 ) -> list[Row]:  # fmt: skip
-    history = _history(observations)
-    others = {key: _history(frame) for key, frame in linked.items()}
     found = []
-    for at in history.times:
+    for at in times:
         beside = dict(entity)
         for key, other in others.items():
             place = bisect.bisect_right(other.times, at)
@@ -125,17 +152,15 @@ def _by_duckdb(exprs: tuple[n.Expr, ...], frame: pl.DataFrame) -> list[tuple[Any
         return connection.sql(f'SELECT {columns} FROM readings ORDER BY "#order"').fetchall()  # noqa: S608
 
 
-def _fold(rule: CompiledRule, readings: list[Reading], until: datetime | None) -> list[Fact]:
-    now, facts = Snapshot(), []
-    previous: datetime | None = None
+def _fold(
+    rule: CompiledRule, now: Snapshot, previous: datetime | None, readings: list[Reading]
+) -> tuple[Snapshot, datetime | None, list[Fact]]:
+    facts: list[Fact] = []
     for reading in readings:
         now, found = step(rule.timing, now, reading, previous)
         facts += found
         previous = reading.at
-    if until is not None and previous is not None:
-        _, found = ripen(rule.timing, now, previous, until)
-        facts += found
-    return facts
+    return now, previous, facts
 
 
 def _episodes(facts: list[Fact]) -> list[Episode]:

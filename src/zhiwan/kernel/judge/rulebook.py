@@ -5,9 +5,10 @@ RuleBook.compile(packs) → book.groups[(type, property)] → the rules that wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import copy
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,7 @@ from zhiwan.kernel.judge.machine import Timing
 from zhiwan.kernel.judge.message import Message, compile_message
 from zhiwan.kernel.packs.code import load_code
 from zhiwan.kernel.packs.models import Derive, EntityType, Indicator, Level, Pack, PropertyDecl, Rule
-from zhiwan.kernel.packs.packset import PackSet
+from zhiwan.kernel.packs.packset import LocalMark, PackSet
 
 Group = tuple[str, str]  # type, property
 DERIVED_SOURCE = "derive:"  # how the source of a derived reading begins
@@ -59,6 +60,7 @@ class CompiledRule:
     limits: Mapping[str, n.Expr]  # what `value` is held against, by its text
     timing: Timing
     absent_timing: Timing
+    marks: Mapping[str, LocalMark]  # what the district changed, of this rule and of others (PackSet.local)
     leaves: frozenset[n.Leaf] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
@@ -74,8 +76,34 @@ class CompiledRule:
         return fold(self.when) in (n.Truth(False), n.Missing("boolean"))
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Global ids of the parameters it is held against, or quotes."""
+        return tuple(sorted({leaf.id for leaf in self.leaves if isinstance(leaf, n.Parameter)}))
+
+    @cached_property
+    def local(self) -> LocalMark | None:
+        """The last change by the district that touches it: of its own text, or of a parameter it uses."""
+        marks = [self.marks[id] for id in (self.id, *self.parameters) if id in self.marks]
+        return max(marks, key=lambda mark: mark.serial, default=None)
+
+    @property
     def version(self) -> str:
-        return self.pack.manifest.version
+        """That of its pack; `0.1.0+local.3` after the third change of the house, if that one touched it."""
+        version = self.pack.manifest.version
+        return f"{version}+local.{self.local.serial}" if self.local else version
+
+    @property
+    def since(self) -> datetime | None:
+        """When it became what it is, if a district changed it."""
+        return self.local.signed_at if self.local else None
+
+    def marked(self, pack: Pack, marks: Mapping[str, LocalMark]) -> CompiledRule:
+        """The same text among changed packs; nothing is parsed or printed again."""
+        same = copy.copy(self)
+        same.__dict__.pop("local", None)
+        object.__setattr__(same, "pack", pack)
+        object.__setattr__(same, "marks", marks)
+        return same
 
     @property
     def window(self) -> timedelta:
@@ -123,6 +151,21 @@ class RuleBook:
     derive_inputs: Mapping[Group, timedelta]  # how long a derive step looks back on each input
 
     @classmethod
+    def of_rules(cls, packs: PackSet, ids: Collection[str]) -> RuleBook:
+        """Some rules alone, for a look back: without derive steps and indicators, whose figures the lake has."""
+        bare = (
+            pack.model_copy(
+                update={
+                    "rules": [rule for rule in pack.rules if f"{pack.id}.{rule.id}" in ids],
+                    "derives": [],
+                    "indicators": [],
+                }
+            )
+            for pack in packs.packs
+        )
+        return cls.compile(PackSet(bare, packs.local))
+
+    @classmethod
     def compile(cls, packs: PackSet, code: Callable[[Pack, str], Callable[..., Any]] = load_code) -> RuleBook:
         """Parses and checks everything. Raises PackBroken (ExpressionRefused, RuleRefused, faults of pack code)."""
         compiler = _Compiler(packs)
@@ -131,24 +174,40 @@ class RuleBook:
             CompiledDerive(f"{pack.id}.{one.id}", pack, compiler.checked(pack, one), code(pack, one.code))
             for pack, one in packs.derives
         )
+        indicators = tuple(compiler.indicator(pack, one) for pack, one in packs.indicators)
+        return cls._of(packs, rules, _in_order(derives), indicators)
+
+    def changed(self, packs: PackSet) -> RuleBook:
+        """The book of the same packs with other local changes: only rules whose text differs are parsed.
+
+        A change names no new type, scale or parameter, so what all else was parsed with is as it was.
+        """
+        compiler = _Compiler(packs)
+        rules = tuple(
+            old.marked(pack, packs.local) if old.rule == rule else compiler.rule(number, pack, rule)
+            for number, (old, (pack, rule)) in enumerate(zip(self.rules, packs.rules, strict=True))
+        )
+        return self._of(packs, rules, self.derives, self.indicators)
+
+    @classmethod
+    def _of(
+        cls, packs: PackSet, rules: tuple[CompiledRule, ...], derives: tuple[CompiledDerive, ...],
+        indicators: tuple[CompiledIndicator, ...],
+    ) -> RuleBook:  # fmt: skip
+        compiler = _Compiler(packs)
         groups: dict[Group, list[CompiledRule]] = {}
         lookups = set()
         for rule in rules:
             groups.setdefault((rule.type, rule.prop), []).append(rule)
             lookups |= {compiler.target(rule.type, leaf) for leaf in rule.leaves if isinstance(leaf, n.Latest)}
-        inputs: dict[Group, timedelta] = {}
-        for one in derives:
-            for name in one.derive.inputs:
-                group = (one.derive.of, name)
-                inputs[group] = max(inputs.get(group, timedelta(0)), one.derive.window)
         return cls(
             packs=packs,
             rules=rules,
-            derives=_in_order(derives),
-            indicators=tuple(compiler.indicator(pack, one) for pack, one in packs.indicators),
+            derives=derives,
+            indicators=indicators,
             groups={group: tuple(found) for group, found in groups.items()},
             lookups=frozenset(lookups),
-            derive_inputs=inputs,
+            derive_inputs=_inputs(derives),
         )
 
     def rule(self, id: str) -> CompiledRule:
@@ -182,7 +241,7 @@ class _Compiler:
             try:
                 return default if text is None else parse(text, scope, kind=kind)
             except ExpressionRefused as refused:
-                raise refused.found_in(f'rule "{id}", {key}') from None
+                raise refused.found_in(f'rule "{id}"', key) from None
 
         # where: nothing that changes by reading
         hints = dict.fromkeys((*_RESERVED, *scope.links["self"]), _WHERE)
@@ -207,6 +266,7 @@ class _Compiler:
             limits=limits(when),
             timing=Timing(rule.lasting, rule.clear_lasting, hold, rule.latched, ranks),
             absent_timing=Timing(timedelta(0), timedelta(0), None, rule.latched, ranks),
+            marks=self.packs.local,
         )  # fmt: skip
 
     def _check_levels(self, id: str, level: n.Expr, levels: Mapping[str, Level]) -> None:
@@ -282,6 +342,16 @@ _ANY: tuple[Any, n.Expr] = (None, n.Missing("text"))
 
 def _without(names: Mapping[str, Known], gone: tuple[str, ...]) -> dict[str, Known]:
     return {name: known for name, known in names.items() if name not in gone}
+
+
+def _inputs(derives: Iterable[CompiledDerive]) -> dict[Group, timedelta]:
+    """How long a derive step looks back on each input."""
+    inputs: dict[Group, timedelta] = {}
+    for one in derives:
+        for name in one.derive.inputs:
+            group = (one.derive.of, name)
+            inputs[group] = max(inputs.get(group, timedelta(0)), one.derive.window)
+    return inputs
 
 
 def _in_order(derives: tuple[CompiledDerive, ...]) -> tuple[CompiledDerive, ...]:

@@ -26,6 +26,7 @@ CAP = 4_000
 MERGE = 8
 LARGE = 50_000  # rows of a chunk that is not merged further
 NEVER = -(2**62)
+UNKNOWN = -1
 
 
 class _Body(msgspec.Struct):
@@ -36,6 +37,7 @@ class _Body(msgspec.Struct):
     slots: bytes
     at: bytes
     values: bytes
+    reach: int = UNKNOWN
 
 
 @dataclass(eq=False)
@@ -53,6 +55,7 @@ class Series:
 
     def __init__(self, horizon: int) -> None:
         self.horizon = horizon
+        self.reach = 0  # how far back it was remembered so far: less than `horizon` after a rule began to ask for more
         self.head_at: Instants = np.empty(0, dtype=np.int64)
         self.head_value: Numbers = np.empty(0, dtype=np.float64)
         self.chunks: list[Chunk] = []
@@ -86,6 +89,21 @@ class Series:
         newer = newest[at[newest] >= self.head_at[slots[newest]]]
         self.head_at[slots[newer]] = at[newer]
         self.head_value[slots[newer]] = values[newer]
+
+    def recall(self, slots: Slots, at: Instants, values: Numbers) -> None:
+        """Readings that nothing asked for when they came, from the lake; what is remembered of an instant holds."""
+        given = pl.DataFrame({"slot": slots, "at": at, "value": values}).sort("at", maintain_order=True)
+        known = [chunk.frame for chunk in self.chunks]
+        if known:
+            given = given.join(pl.concat(known), on=["slot", "at"], how="anti", maintain_order="left")
+        if given.height:
+            self._lead(given["slot"].to_numpy(), given["at"].to_numpy(), given["value"].to_numpy())
+            for chunk in list(self.chunks):
+                self._drop(chunk)
+            whole = pl.concat([given, *known])
+            # As large as it is, it is no part of the merging of small chunks.
+            self._add(Chunk(self.next_number, MERGE, whole, int(whole["at"].to_numpy().max())))
+        self.reach = self.horizon
 
     def _add(self, chunk: Chunk) -> None:
         self.chunks.append(chunk)
@@ -163,6 +181,7 @@ class Series:
             places.astype("<u4").tobytes(),
             chunk.frame["at"].to_numpy().astype("<i8").tobytes(),
             chunk.frame["value"].to_numpy().astype("<f8").tobytes(),
+            self.reach,
         )
         packed = msgspec.msgpack.encode(body)
         # A small chunk is merged into a larger one within seconds: packing it would be paid for nothing.
@@ -180,6 +199,7 @@ class Series:
         self.chunks.append(Chunk(number, stored.level, frame, int(at.max())))
         self.stored.add(number)
         self.next_number = number + 1
+        self.reach = max(self.reach, stored.reach) if self.reach > 0 else stored.reach
 
     def mark_saved(self) -> None:
         """The store has taken the unsaved chunks and removed the dropped ones."""

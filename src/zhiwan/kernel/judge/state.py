@@ -16,7 +16,7 @@ import polars as pl
 
 from zhiwan.kernel.facts.observations import UTC_US
 from zhiwan.kernel.judge.rulebook import Group, RuleBook
-from zhiwan.kernel.judge.series import Series, stored_ids
+from zhiwan.kernel.judge.series import UNKNOWN, Series, stored_ids
 from zhiwan.kernel.judge.tracking import Tracked
 from zhiwan.kernel.judge.world import World
 
@@ -168,9 +168,25 @@ class JudgeState:
             slots = self.slots.setdefault(group[0], {})
             series = self.series.setdefault(group, Series(0))
             series.horizon = max(series.horizon, horizon(book, group))
+            if series.reach == UNKNOWN:  # stored by a version that did not say
+                series.reach = series.horizon
             series.grow(len(slots))
         self._align(world)
         self._bound = (book, world)
+
+    def short(self) -> dict[Group, timedelta]:
+        """Series that are asked for more than was remembered (a rule looks back further now), and how far back."""
+        return {
+            group: timedelta(microseconds=series.horizon)
+            for group, series in self.series.items()
+            if series.reach < series.horizon
+        }
+
+    def recall(self, group: Group, rows: pl.DataFrame) -> None:
+        """Fill such a series from lake rows (entity, observed_at, value), none of them or many."""
+        known = rows.join(self.index.filter(pl.col("type") == group[0]), left_on="entity", right_on="id", how="inner")
+        at = known["observed_at"].cast(UTC_US).cast(pl.Int64)
+        self.series[group].recall(known["slot"].to_numpy(), at.to_numpy(), known["value"].to_numpy())
 
     def _take_up_stored(self) -> None:
         for row in self._stored:

@@ -158,6 +158,7 @@ def evidence_of(world: World, rule: CompiledRule, row: Row, readings: Readings) 
     at = row.get("observed_at")
     names = {key: _plain(value) for key, value in sorted(row.items()) if key not in ("name_en", "#level")}
     return {
+        "version": rule.version,
         "when": declared.when,
         "where": declared.where,
         "clear": declared.clear,

@@ -17,6 +17,8 @@ Numbers = npt.NDArray[np.float64]  # NaN is missing, inside numpy only
 
 #: Columns every entity frame has, whatever its type; the rest are the type's fields.
 ENTITY_COLUMNS = ("id", "name", "town", "area", "lon", "lat")
+#: The space whose clock is ours; a story's event times say nothing of when a person changed a rule.
+LIVE = "live"
 LINK_SCHEMA = {"from_id": pl.String(), "link": pl.String(), "to_id": pl.String()}
 
 
@@ -34,7 +36,7 @@ class World:
     parameters: ParameterBook
     links: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LINK_SCHEMA))
     region: str = "CN"
-    space: str = "live"
+    space: str = LIVE
 
     def __post_init__(self) -> None:
         self._intervals: dict[str, tuple[Interval, ...]] = {}

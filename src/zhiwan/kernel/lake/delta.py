@@ -118,6 +118,14 @@ class Lake:
         frames = {"pairs": pairs.select("entity", "property").unique()}
         return self._engine.ask(text, OBSERVATION_SCHEMA, values, frames).sort(IDENTITY_KEY)
 
+    def extent(self, properties: Sequence[str]) -> tuple[datetime, datetime] | None:
+        """From when to when there are rows of any of these properties."""
+        files = self._raw.files()
+        text = sql.extent(scan(files, OBSERVATION_SCHEMA))
+        schema: dict[str, pl.DataType] = {"first": UTC_US, "last": UTC_US}
+        found = self._engine.ask(text, schema, {"files": files, "properties": list(properties)}).row(0)
+        return found if found[0] is not None else None
+
     def seen(self, identities: pl.DataFrame) -> pl.DataFrame:
         """Of the given identities, the winning rows of those that the lake has."""
         wanted = identities.select(pl.col(name).cast(OBSERVATION_SCHEMA[name]) for name in IDENTITY_KEY).unique()

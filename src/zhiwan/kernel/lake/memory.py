@@ -72,6 +72,11 @@ class MemoryLake:
             found = found.filter(pl.col("recorded_at") <= as_of)
         return aggregates.winners(found).sort(IDENTITY_KEY)
 
+    def extent(self, properties: Sequence[str]) -> tuple[datetime, datetime] | None:
+        times = self._rows.filter(pl.col("property").is_in(list(properties)))["observed_at"]
+        low, high = times.min(), times.max()
+        return (low, high) if isinstance(low, datetime) and isinstance(high, datetime) else None
+
     def seen(self, identities: pl.DataFrame) -> pl.DataFrame:
         wanted = identities.select(pl.col(name).cast(OBSERVATION_SCHEMA[name]) for name in IDENTITY_KEY)
         return aggregates.winners(self._rows.join(wanted, on=IDENTITY_KEY, how="semi"))

@@ -60,6 +60,10 @@ class LakePort(Protocol):
         """The winning row of each identity of many (entity, property) pairs at once (OBSERVATION_SCHEMA)."""
         ...
 
+    def extent(self, properties: Sequence[str]) -> tuple[datetime, datetime] | None:
+        """From when to when there are rows of any of these properties; None where there are none."""
+        ...
+
     def seen(self, identities: pl.DataFrame) -> pl.DataFrame:
         """Of the given identities, the winning rows of those that the lake has (OBSERVATION_SCHEMA)."""
         ...

@@ -40,6 +40,12 @@ def all_rows(source: str, where: str) -> str:
     return f"SELECT {_COLUMNS} FROM {source} WHERE {where} ORDER BY observed_at, recorded_at, seq, source"  # noqa: S608
 
 
+def extent(source: str) -> str:
+    """The first and the last instant of some properties; mostly answered from the statistics of the files."""
+    columns = "min(observed_at) AS first, max(observed_at) AS last"
+    return f"SELECT {columns} FROM {source} WHERE list_contains($properties, property)"  # noqa: S608
+
+
 def touched_hours(source: str, where: str) -> str:
     """The hours that rows fall in; those before the horizon keep the figures they had when raw rows were forgotten."""
     hour = bucket_sql("observed_at", HOUR, timedelta(0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -44,11 +46,23 @@ Item = TypeVar("Item", bound=_HasId)
 Pairs = tuple[tuple[Pack, Item], ...]
 
 
-class PackSet:
-    """Packs ordered by id. Lists are pairs (pack, declaration); lookups take global ids, types their name."""
+@dataclass(frozen=True)
+class LocalMark:
+    """That a district changed a rule or a parameter where it runs (local_changes.py): which change it was, and when."""
 
-    def __init__(self, packs: Iterable[Pack]) -> None:
+    serial: int
+    signed_at: datetime
+
+
+class PackSet:
+    """Packs ordered by id. Lists are pairs (pack, declaration); lookups take global ids, types their name.
+
+    `local` marks the rules and parameters (global ids) whose text is not that of their pack's files.
+    """
+
+    def __init__(self, packs: Iterable[Pack], local: Mapping[str, LocalMark] | None = None) -> None:
         self.packs: tuple[Pack, ...] = tuple(sorted(packs, key=lambda pack: pack.id))
+        self.local: Mapping[str, LocalMark] = MappingProxyType(dict(local or {}))
 
     @classmethod
     def of(cls, packs: Iterable[Pack]) -> PackSet:

@@ -95,9 +95,11 @@ class Worker:
 
         from zhiwan.city.packs_loaded import book, lake, packs, region, the_bus
         from zhiwan.city.registry.clock import clock_of
+        from zhiwan.city.watch.taken_up import note_taken_up
         from zhiwan.run.worker.brain import make_brain
         from zhiwan.run.worker.lake_follower import LakeFollower
-        from zhiwan.run.worker.store import PostgresStore, read_registry, registry_version, take_lock
+        from zhiwan.run.worker.recalling import recall
+        from zhiwan.run.worker.store import PostgresStore, brain_version, read_registry, take_lock
 
         connection.close()  # a new session: the lock of the old one is gone with it
         while not take_lock(self._space):
@@ -105,7 +107,7 @@ class Worker:
             if self._stop.wait(1.0):
                 return
         bus = the_bus()
-        version = registry_version()
+        version = brain_version()
         registry = read_registry()
         brain = make_brain(packs(), book(), registry, region(), lake().seen, self._space)
         clock = None if self._space == LIVE else clock_of(self._space)
@@ -122,6 +124,8 @@ class Worker:
             clock=clock,
         )
         self._elsewhere = len(registry.elsewhere)
+        recall(pipeline.judging, brain, lake(), now(clock))
+        note_taken_up(serial=version[1], at=now(clock))
         follower.start()
         log.warning("worker active: %d devices", len(brain.intake.devices))
         try:
@@ -130,12 +134,14 @@ class Worker:
             follower.stop()
             connection.close()
 
-    def _rounds(self, pipeline: Pipeline, follower: Any, version: int) -> None:
+    def _rounds(self, pipeline: Pipeline, follower: Any, version: tuple[int, int]) -> None:
         from zhiwan.city.packs_loaded import book, lake, packs, region, the_bus
         from zhiwan.city.registry.clock import clock_of
+        from zhiwan.city.watch.taken_up import note_taken_up
         from zhiwan.run.worker.brain import make_brain
+        from zhiwan.run.worker.recalling import recall
         from zhiwan.run.worker.rounds import Cadences, Every, indicators
-        from zhiwan.run.worker.store import read_registry, registry_version
+        from zhiwan.run.worker.store import brain_version, read_registry
 
         tick, signs, registry, beat = (
             Every(seconds)
@@ -154,10 +160,12 @@ class Worker:
                 self._stop.wait(BATCH_SECONDS)
             for stream, wait in () if crowded else zip(STREAMS, (BATCH_SECONDS, GLANCE_SECONDS), strict=True):
                 self._take(pipeline, stream, wait)
-            if registry.due() and (found := registry_version()) != version:
+            if registry.due() and (found := brain_version()) != version:
                 version = found
                 found_registry = read_registry()
                 pipeline.brain = make_brain(packs(), book(), found_registry, region(), lake().seen, self._space)
+                recall(pipeline.judging, pipeline.brain, lake(), now(pipeline.clock))
+                note_taken_up(serial=version[1], at=now(pipeline.clock))
                 self._elsewhere = len(found_registry.elsewhere)
                 if self._space != LIVE:
                     story_readers(the_bus(), self._space, pipeline.brain)
@@ -191,6 +199,7 @@ class Worker:
             self._told.problem = None
 
     def _beat(self, state: str, pipeline: Pipeline | None, follower: Any) -> None:
+        from zhiwan.city.packs_loaded import in_force
         from zhiwan.city.watch.heartbeat import beat
 
         body = {
@@ -204,6 +213,7 @@ class Worker:
             "judge_problems": pipeline.judge_problems if pipeline else 0,
             "set_aside_unjudged": len(self._poison),
             "devices_elsewhere": self._elsewhere,
+            "rules": in_force().version,
         }
         # A waiting worker must not speak under the active one's name.
         beat(process=self._process if state == "active" else "worker-standby", at=now(), body=body)

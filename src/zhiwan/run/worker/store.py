@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import LIVE, acting_system
 from zhiwan.city.registry.models import Device, Entity, Relation
 from zhiwan.city.sql.spaces import EVERY
@@ -90,6 +91,11 @@ def read_registry() -> Registry:
             devices=list(Device.objects.filter(enabled=True).values_list("id", "entity_id")),
             elsewhere=frozenset(everywhere - own),
         )
+
+
+def brain_version() -> tuple[int, int]:
+    """Numbers that differ after the registry was written or a changed rule was signed; takes up what was signed."""
+    return registry_version(), packs_loaded.refresh()
 
 
 def registry_version() -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
+from procrastinate import App
 from procrastinate.contrib.django import app
 
 from zhiwan.city import packs_loaded
@@ -14,6 +16,7 @@ from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.watch import pipeline
 from zhiwan.city.watch.follow_up import follow_warnings
 from zhiwan.city.watch.tests import surge
+from zhiwan.run.jobs import retry_stalled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,3 +69,21 @@ def test_a_job_of_a_transaction_that_failed_does_not_exist() -> None:
         ask_and_fail()
     work()
     assert numbers() == {"cases": 0, "warnings": 0}
+
+
+async def opened(worker: App) -> int:
+    async with worker.open_async():
+        return await retry_stalled(worker)
+
+
+def test_a_job_whose_process_was_killed_is_done_by_another() -> None:
+    pipeline.commit_batch(stream=None, events=[surge.event("opened")], now=surge.AT)
+    with acting_system("cli"), connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE lock IS NOT NULL")
+        cursor.execute("UPDATE procrastinate_jobs SET worker_id = NULL WHERE lock IS NOT NULL")
+    work()
+    assert numbers()["warnings"] == 0, "it is still said to be done by the killed one"
+    with app.replace_connector(worker_connector()) as worker:
+        assert async_to_sync(opened)(worker) == 1
+    work()
+    assert numbers()["warnings"] == 1

@@ -11,11 +11,14 @@ import pytest
 
 from zhiwan.city import packs_loaded
 from zhiwan.city.portal import charts
+from zhiwan.city.portal.expression_problems import in_chinese
 from zhiwan.city.portal.expression_words import in_words
 from zhiwan.city.portal.numbers import unit_text, with_unit
 from zhiwan.city.portal.templatetags.portal import lasting, moment_text
 from zhiwan.city.portal.views.base import _defused
 from zhiwan.city.watch.tests import surge
+from zhiwan.kernel.judge import ExpressionRefused, RuleBook
+from zhiwan.kernel.packs.packset import PackSet
 
 PORTAL = Path(__file__).parents[1]
 AT = datetime(2026, 7, 1, 0, 30, tzinfo=UTC)
@@ -83,6 +86,7 @@ def test_a_chart_says_what_it_shows_to_who_cannot_see_it() -> None:
 
 def test_an_expression_reads_as_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     surge.use_packs(monkeypatch)
+    monkeypatch.setattr(packs_loaded, "_changes", None)  # no database, hence no changes to look for
     assert in_words("value >= limit AND flow < 2", "Gauge.level", "governance.surge") == "level ≥ limit 且 flow < 2"
     sentence = in_words("CASE WHEN value > 3 THEN 'ii' ELSE 'iv' END", "Gauge.level", "governance.surge")
     assert sentence == "当 level > 3 时为 ii；否则为 iv"
@@ -103,3 +107,48 @@ def test_numbers_and_spans_are_written_as_the_trade_writes_them() -> None:
 )
 def test_a_cell_that_looks_like_a_formula_is_text(cell: object, written: str) -> None:
     assert _defused(cell) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("", "没有内容"),
+        ("NULL", "只有 NULL"),
+        ("valu > 3", "没有“valu”这个名称"),
+        ("level >", "不是完整的表达式"),
+        ("value > :nothing", "没有参数“:nothing”"),
+        ("latest(up.level) > 1", "没有关联“up”"),
+        ("latest(beside.lvl) > 1", "关联“beside”没有监测项“lvl”"),
+        ("latest(value) > 1", "latest 里要写"),
+        ("sqrt2(value) > 1", "不支持函数“sqrt2”"),
+        ("abs(value, 1) > 1", "abs 需要 1 个参数"),
+        ("round(value, value) > 1", "round 的小数位"),
+        ("sum(value, '1y') > 1", "“1y”不是时段"),
+        ("sum(value, 1) > 1", "sum 的时段要加引号"),
+        ("sum(value, '90d') > 1", "时段应在"),
+        ("sum(flow, '1h') > 1", "sum 回看"),
+        ("value > 1; value > 2", "只能写一个表达式"),
+        ("value > 1 -- high", "表达式里不写注释"),
+        ("kind > 'a'", "文字不能比较大小"),
+        ("value", "这里需要真假，得到的是数值"),
+        ("value = 'a'", "数值和文字不能混用"),
+        ("value IN ()", ""),
+        ("value IS 3", "IS 只用于 NULL"),
+        ("value > latest(self.flow)", "单位不同"),
+        ("value::int > 1", "不支持这种写法"),
+        ("SELECT 1", "不支持这种写法"),
+        ("(" * 70 + "value > 1" + ")" * 70, ""),
+        ("value > " + "1 + " * 700 + "1", "超过"),
+        ("NULL = NULL", "各处都是 NULL"),
+        ("value BETWEEN 1 AND 'a'", "数值和文字不能混用"),
+    ],
+)
+def test_what_the_parser_says_is_said_in_chinese(text: str, chinese: str) -> None:
+    rule = surge.PACK.rules[0].model_copy(update={"when": text})
+    pack = surge.PACK.model_copy(update={"rules": [rule]})
+    with pytest.raises(ExpressionRefused) as refused:
+        RuleBook.compile(PackSet.of([pack]))
+    for key in ("problem", "advice"):
+        said = in_chinese(str(refused.value.values[key]))
+        assert re.search("[\u4e00-\u9fff]", said), said
+    assert chinese in in_chinese(str(refused.value.values["problem"]))

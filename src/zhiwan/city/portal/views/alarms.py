@@ -92,10 +92,13 @@ def detail(request: HttpRequest, id: str) -> HttpResponse:
 def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
     row, rule = found.row, found.rule
     chart = watch.alarm_chart(row.id)
+    kept = found.evidence
     expressions = []
     if rule is not None:
-        named = ((_("条件"), rule.when), (_("范围"), rule.where), (_("解除"), rule.clear), (_("级别"), rule.level))
-        expressions = [(title, text, in_words(text, rule.watch, rule.pack)) for title, text in named if text]
+        # What judged, as the alarm kept it: the rule may have another text by now.
+        named = ((_("条件"), "when"), (_("范围"), "where"), (_("解除"), "clear"), (_("级别"), "level"))
+        texts = [(title, kept.get(key, getattr(rule, key))) for title, key in named]
+        expressions = [(title, text, in_words(text, rule.watch, rule.pack)) for title, text in texts if text]
     return {
         "detail": found,
         "row": row,
@@ -106,11 +109,10 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "chart_empty": chart is not None and not chart.points,
         "chart_coming": clock.now() - found.steps[-1].recorded_at < _LAKE_FOLLOWS if found.steps else False,
         "case": _case_of(row.id),
-        "lasting": found.evidence.get("lasting"),
-        "may_acknowledge": row.acknowledged_at is None,
-        "changed_rule": rule is not None
-        and row.rule_version.split("+")[0] != rule.pack_version
-        and not row.rule_version.startswith(rule.pack_version),
+        "lasting": kept.get("lasting", rule.lasting if rule is not None and rule.lasting != "0s" else None),
+        "absent": kept.get("absent", rule.absent if rule is not None else None),
+        "judged_by": kept.get("version", row.rule_version),
+        "changed_since": rule is not None and kept.get("version", rule.version) != rule.version,
     }
 
 

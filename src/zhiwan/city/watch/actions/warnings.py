@@ -1,4 +1,7 @@
-"""The life of a warning. Each step is a person's, through a post; only the kind's own role signs."""
+"""The life of a warning. Each step is a person's, through a post; only the kind's own role signs.
+
+Four eyes: whoever drafted or edited the text does not review it. What an alarm proposed has no drafter.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,15 @@ class WarningStepRefused(InputRefused):
     hint = "Reload the page: someone may have been faster."
 
 
+class ReviewedByDrafter(InputRefused):
+    """Who wrote the text may not be the one who finds it right."""
+
+    code = "WATCH-035"
+    fact = "the warning {id} cannot be reviewed by the person who drafted it"
+    detail = "It was drafted by {drafter}."
+    hint = "Ask another person of the desk to review it."
+
+
 class NothingToReceive(InputRefused):
     """The post was not asked for a receipt, or gave it."""
 
@@ -75,6 +87,7 @@ def draft_warning(
         town=town,
         state=WarningState.DRAFT,
         drafted_by=actor.post,
+        drafter=actor.person,
         proposed_by_id=alarm_id,
         created_at=now,
     )
@@ -101,7 +114,7 @@ def edit_warning(
         warning.level, warning.rank, warning.tone = chosen.id, chosen.rank, chosen.tone
         title = title or default_title(kind_of(warning.kind), chosen)
     _say(warning, title, text)
-    warning.state, warning.drafted_by = WarningState.DRAFT, actor.post
+    warning.state, warning.drafted_by, warning.drafter = WarningState.DRAFT, actor.post, actor.person
     warning.reviewed_by, warning.reviewed_at = None, None
     warning.save()
     _step(warning, "edit", actor, now)
@@ -110,9 +123,11 @@ def edit_warning(
 
 @transaction.atomic
 def review_warning(*, warning_id: int, note: str = "", at: datetime | None = None) -> Warning:
-    """Someone of the desk has read it and finds it right."""
+    """Someone else of the desk has read it and finds it right."""
     now = at or clock.now()
     warning, actor = _begin(warning_id, "review")
+    if warning.drafter == actor.person:
+        raise ReviewedByDrafter(id=warning.id, drafter=actor.name)
     warning.state, warning.reviewed_by, warning.reviewed_at = WarningState.REVIEWED, actor.post, now
     warning.save()
     _step(warning, "review", actor, now, note)
@@ -166,6 +181,7 @@ def change_warning(*, warning_id: int, level: str, text: Text | None = None, at:
         state=WarningState.DRAFT,
         replaces=before,
         drafted_by=actor.post,
+        drafter=actor.person,
         created_at=now,
     )
     _say(warning, default_title(kind_of(before.kind), chosen), text or Text(zh=before.text_zh, en=before.text_en))

@@ -19,7 +19,8 @@ alarms.py
     ../recheck.py: recheck_alarm(alarm_id=, at=None) -> Recheck      复核 by other engines
 rules.py
     rules() -> list[RuleRow]
-    rule_facts(rule_id) -> RuleFacts | None             declared text, parameters' history, scores
+    rule_facts(rule_id) -> RuleFacts | None             text in force, parameters' history, scores
+    rules_using(parameter) -> list[RuleRow]
 data.py
     set_aside(state="open", code=None, device=None, page=1, size=50) -> Page[SetAsideRow]
     set_aside_counts() -> list[(code, count)]           open ones by reason
@@ -50,7 +51,7 @@ from zhiwan.city.watch.queries.data import (
 )
 from zhiwan.city.watch.queries.indicators import IndicatorRow, board, by_area
 from zhiwan.city.watch.queries.map import Overview, map_state, overview
-from zhiwan.city.watch.queries.rules import RuleFacts, RuleRow, rule_facts, rules
+from zhiwan.city.watch.queries.rules import RuleFacts, RuleRow, UsedByRule, rule_facts, rules, rules_using
 from zhiwan.city.watch.queries.values import LatestRow, history, latest_of
 from zhiwan.city.watch.queries.warnings import (
     WarningDetail,
@@ -72,6 +73,7 @@ __all__ = [
     "RuleFacts",
     "RuleRow",
     "SetAsideRow",
+    "UsedByRule",
     "WarningDetail",
     "WarningKindRow",
     "WarningRow",
@@ -89,6 +91,7 @@ __all__ = [
     "quality",
     "rule_facts",
     "rules",
+    "rules_using",
     "set_aside",
     "set_aside_counts",
     "warning_detail",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Q
 
-from zhiwan.city.packs_loaded import packs, region
+from zhiwan.city.packs_loaded import in_force, packs, region
 from zhiwan.city.watch.models import Alarm, AlarmState, RuleScore
-from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, rule_or_none, scale_of
-from zhiwan.kernel.packs.models import Parameter, Rule, Text, print_duration
-from zhiwan.kernel.packs.parameters import ParameterNotInForce, ParameterUnknown
+from zhiwan.city.watch.queries.words import LevelWords, level_words, rule_or_none, scale_of
+from zhiwan.kernel.packs.models import Parameter, Text, print_duration
+from zhiwan.kernel.packs.parameters import ParameterNotInForce
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,19 @@ class RuleRow:
 
 
 @dataclass(frozen=True)
+class UsedByRule:
+    """A parameter with its global id and all its dated values."""
+
+    id: str
+    declared: Parameter
+
+
+@dataclass(frozen=True)
 class RuleFacts:
     id: str
     pack: str
     pack_title: Text
-    pack_version: str
+    version: str  # of the pack, with the district's last change: 0.1.0+local.3
     title: Text
     watch: str
     watch_title: Text
@@ -55,6 +62,7 @@ class RuleFacts:
     where: str | None
     clear: str | None
     lasting: str
+    clear_lasting: str
     absent: str | None
     level: str
     levels: list[LevelWords]
@@ -63,7 +71,7 @@ class RuleFacts:
     latched: bool
     raises: str | None
     proposes: str | None
-    parameters: list[Parameter]
+    parameters: list[UsedByRule]
     scores: list[RuleScores]
     recent: list[Any] = field(default_factory=list)  # AlarmRow
 
@@ -102,7 +110,7 @@ def rule_facts(rule_id: str, recent: int = 20) -> RuleFacts | None:
         id=rule_id,
         pack=pack.id,
         pack_title=pack.manifest.title,
-        pack_version=pack.manifest.version,
+        version=in_force().book.rule(rule_id).version,
         title=rule.title,
         watch=rule.watch,
         watch_title=watched.title,
@@ -110,6 +118,7 @@ def rule_facts(rule_id: str, recent: int = 20) -> RuleFacts | None:
         where=rule.where,
         clear=rule.clear,
         lasting=print_duration(rule.lasting),
+        clear_lasting=print_duration(rule.clear_lasting),
         absent=print_duration(rule.absent) if rule.absent else None,
         level=rule.level,
         levels=[level_words(scale, one.id) for one in scale.levels] if scale else [],
@@ -118,7 +127,7 @@ def rule_facts(rule_id: str, recent: int = 20) -> RuleFacts | None:
         latched=rule.latched,
         raises=rule.raises,
         proposes=rule.proposes.warning if rule.proposes else None,
-        parameters=parameters_of(rule_id, rule),
+        parameters=parameters_of(rule_id),
         scores=[
             RuleScores(one.rule_version, one.hit, one.false_alarm, one.miss)
             for one in RuleScore.objects.filter(rule=rule_id).order_by("-rule_version")
@@ -127,21 +136,25 @@ def rule_facts(rule_id: str, recent: int = 20) -> RuleFacts | None:
     )
 
 
+def rules_using(parameter: str) -> list[RuleRow]:
+    """Rules that are held against a parameter, or quote it."""
+    using = {rule.id for rule in in_force().book.rules if parameter in rule.parameters}
+    return [row for row in rules() if row.id in using]
+
+
 def _recent(rule_id: str, limit: int) -> list[Any]:
     from zhiwan.city.watch.queries.alarms import alarms  # alarms shows rules, rules show alarms
 
     return alarms(rule=rule_id, size=limit).rows
 
 
-def parameters_of(rule_id: str, rule: Rule) -> list[Parameter]:
-    """The parameters named in the rule's expressions (`:name`, local first), with all their dated values."""
-    pack = pack_of(rule_id)
-    texts = " ".join(filter(None, (rule.when, rule.where, rule.clear, rule.level)))
+def parameters_of(rule_id: str) -> list[UsedByRule]:
+    """The parameters that the rule is held against or quotes, as they hold in this region."""
     book = packs().parameters
     found = []
-    for name in dict.fromkeys(re.findall(r"(?<!:):([a-z][a-z0-9_.]*)", texts)):
+    for id in in_force().book.rule(rule_id).parameters:
         try:
-            found.append(book.history(book.resolve(pack, name), region()))
-        except (ParameterNotInForce, ParameterUnknown):
+            found.append(UsedByRule(id, book.history(id, region())))
+        except ParameterNotInForce:
             continue
     return found

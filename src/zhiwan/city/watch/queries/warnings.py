@@ -12,7 +12,7 @@ from zhiwan.city.people.acting import current_actor
 from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
 from zhiwan.city.people.models import Post
 from zhiwan.city.registry.queries import area_title
-from zhiwan.city.watch.models import Warning
+from zhiwan.city.watch.models import Warning, WarningState
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, plain, scale_of, warning_or_none
 from zhiwan.city.watch.warning_life import MOVES
 from zhiwan.kernel.packs.models import Text
@@ -71,6 +71,7 @@ class WarningDetail:
     steps: list[WarningStepRow]
     receipts: list[ReceiptRow]
     may: list[str]  # of: edit, review, sign, publish, change, lift, reject, receive
+    own_draft: bool  # the acting person wrote it: another one reviews
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,9 @@ def warning_detail(id: int) -> WarningDetail | None:
             for r in receipts
         ],
         may=_may(one, kind.signed_by if kind else ""),
+        own_draft=one.state == WarningState.DRAFT
+        and (actor := current_actor()) is not None
+        and actor.person == one.drafter,
     )
 
 
@@ -162,6 +166,8 @@ def _may(one: Warning, signer: str) -> list[str]:
             continue
         found.append(step)
     actor = current_actor()
+    if actor and actor.person == one.drafter and "review" in found:
+        found.remove("review")
     if actor and actor.post and one.receipts.filter(post=actor.post, received_at=None).exists():
         found.append("receive")
     return found

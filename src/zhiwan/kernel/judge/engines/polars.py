@@ -146,4 +146,3 @@ def _power_of(base: float | None, exponent: float | None) -> float | None:
         return power(base, exponent)
     except (ValueError, OverflowError, ZeroDivisionError):
         return None
-

@@ -38,10 +38,8 @@ def _compiled(subject: Subject, here: Spot, only: dict[str, Any]) -> Iterator[Pa
     except PackBroken as refused:
         texts = refused.as_dict()
         at = here
-        if isinstance(refused, ExpressionRefused):
-            # `place` ends with the key the expression stands under: rule "life.air.x", message.zh
-            _, found, key = refused.values["place"].rstrip(": ").rpartition(", ")
-            at = here.into(*key.split(".")) if found else here
+        if isinstance(refused, ExpressionRefused) and refused.key:
+            at = here.into(*refused.key.split("."))
         yield subject.fault(faults.ExpressionWrong, at, problem=texts["fact"], advice=texts["hint"])
 
 
