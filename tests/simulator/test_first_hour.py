@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
+from zhiwan.city.registry.fields import value_to_judge
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA, UTC_US
 from zhiwan.kernel.judge import AlarmEvent, JudgeState, RuleBook, judge, tick
 from zhiwan.kernel.judge import World as JudgeWorld
@@ -26,7 +28,8 @@ HOUR = timedelta(hours=1)
 def test_a_believable_first_hour() -> None:
     packs, place = load_packs([ROOT / "packs"]), load_place(ROOT / "places/jinshan")
     fleet = build_fleet(packs, place)
-    events = play(packs, fleet, World(fleet, place, began=BEGAN), region=place.code)
+    world = World(fleet, place, began=BEGAN)
+    events = play(packs, fleet, world, region=place.code, zone=ZoneInfo(place.place.zone))
     opened = [event for event in events if event.kind == "opened"]
     early = [event for event in opened if event.at <= BEGAN + timedelta(minutes=5)]
     rules = Counter(event.rule for event in opened)
@@ -40,15 +43,18 @@ def test_a_believable_first_hour() -> None:
         "governance.flood.rainstorm",
         "life.air.dust_exceed",
         "life.air.micro_hotspot",
+        "base.lamps.leaking",
+        "base.lamps.burning_by_day",
+        "base.lamps.permit_ended",
     } <= rules.keys()
 
 
-def play(packs: PackSet, fleet: list[SimDevice], world: World, *, region: str) -> list[AlarmEvent]:
+def play(packs: PackSet, fleet: list[SimDevice], world: World, *, region: str, zone: tzinfo) -> list[AlarmEvent]:
     """An hour of all sound devices through the judge, five minutes a batch."""
     rows = _observations([device for device in fleet if device.fault is None], world)
     links = [(device.id, link, other) for device in fleet for link, other in device.links.items()]
     judged = JudgeWorld(
-        entities=_entities(packs, fleet),
+        entities=_entities(packs, fleet, zone),
         parameters=packs.parameters,
         links=pl.DataFrame(links, schema=["from_id", "link", "to_id"], orient="row"),
         region=region,
@@ -87,19 +93,20 @@ def _observations(devices: list[SimDevice], world: World) -> pl.DataFrame:
     )
 
 
-def _entities(packs: PackSet, fleet: list[SimDevice]) -> dict[str, pl.DataFrame]:
+def _entities(packs: PackSet, fleet: list[SimDevice], zone: tzinfo) -> dict[str, pl.DataFrame]:
     by_type: dict[str, list[dict[str, object]]] = {}
     for device in fleet:
-        fields = dict.fromkeys(packs.type(device.type).fields) | dict(device.fields)
+        declared = packs.type(device.type).fields
+        fields = {name: value_to_judge(one, device.fields.get(name), zone) for name, one in declared.items()}
         place = {"id": device.id, "name": device.name, "town": device.town, "area": device.area}
         by_type.setdefault(device.type, []).append(place | {"lon": device.lon, "lat": device.lat} | fields)
-    kinds = {"number": pl.Float64}
+    kinds: dict[str, pl.DataType] = {"number": pl.Float64(), "boolean": pl.Boolean(), "date": UTC_US}
     return {
         name: pl.DataFrame(
             rows,
             infer_schema_length=None,
             schema_overrides={
-                field: kinds.get(declared.type, pl.String) for field, declared in packs.type(name).fields.items()
+                field: kinds.get(declared.type, pl.String()) for field, declared in packs.type(name).fields.items()
             },
         )
         for name, rows in by_type.items()
