@@ -28,7 +28,7 @@ from bench.measure import CACHE, CHECKOUT, Used, usage
 from zhiwan.run.embedded import child as embedded
 from zhiwan.run.ports import is_free
 
-READY_WITHIN = 240.0
+READY_WITHIN = 600.0
 PART = re.compile(r"zhiwan\.run\.cli (\w+)")
 
 

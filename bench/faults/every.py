@@ -34,7 +34,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 PAUSE_SHORT, PAUSE_FULL = 75.0, 600.0
 BEFORE = 4.0
-WELL_WITHIN = 90.0
+WELL_WITHIN = 120.0
 
 
 def do(stage: Stage, fault: Fault, options: Options) -> Row:
@@ -58,34 +58,32 @@ def do(stage: Stage, fault: Fault, options: Options) -> Row:
         row.problems["the fault"] = [f"{type(problem).__name__}: {problem}"]
     row.seconds = time.monotonic() - began
     over = time.monotonic()
+    row.well_after = await_well(stage, over)
     seen = stage.eyes.since(began)
     if stage.product.process is process:
         seen += [Seen(over, "up", "", "", line) for line in stage.product.said[said:]]
-    row.well_after = await_well(stage, over)
     found = stage.settle(fault.settle)
     row.accepted, row.lake_rows, row.alarms, row.sent = found.accepted, found.lake_rows, found.alarms, stage.fleet.sent
     row.problems |= found.problems
-    row.not_answered = {
-        key: n - senders.get(key, 0) for key, n in stage.fleet.counts.items() if n > senders.get(key, 0)
-    }
+    row.not_answered = _more(stage.fleet.counts, senders)
     with contextlib.suppress(Exception):
-        row.refusals_counted = {
-            code: n - refused.get(code, 0) for code, n in stage.refusals().items() if n > refused.get(code, 0)
-        }
-    seen += [
-        Seen(over, "api", "", "", f"{key} {stage.fleet.http.last_refusal}")
-        for key in row.not_answered
-        if key.startswith("HTTP")
-    ]
+        row.refusals_counted = _more(stage.refusals(), refused)
+    posts = [key for key in row.not_answered if key.startswith("HTTP")]
+    seen += [Seen(over, "api", "", "", f"{key} {stage.fleet.http.refusals.get(key, '')}") for key in posts]
     if row.state != "not run":
         row.told = {where: summary(seen, where, began) for where in ("healthz", "page", "lamp", "up")}
         row.untold = [f"{one.where}: {one.words}" for one in fault.tells if one.seen_in(seen) is None]
         row.untold += [f"counted: {code}" for code in fault.counts if code not in row.refusals_counted]
     row.highest_mb = {name: round(mb) for name, mb in stage.eyes.memory.items()}
     row.judge()
-    print(
-        f"  {row.state}: {row.done} ({row.seconds:.0f} s, {row.accepted:,} accepted, {row.alarms:,} alarms)", flush=True
-    )
+    show(row)
+    return row
+
+
+def show(row: Row) -> None:
+    """What was found, at once: an interrupted run has told what it knew."""
+    figures = f"{row.seconds:.0f} s, {row.accepted:,} accepted, {row.alarms:,} alarms"
+    print(f"  {row.state}: {row.done} ({figures})", flush=True)
     for what, lines in row.problems.items():
         print(f"  PROBLEM {what}: {' '.join(lines)}", flush=True)
     for one in row.untold:

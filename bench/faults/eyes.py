@@ -60,6 +60,14 @@ class Eyes:
         for thread in self._threads:
             thread.start()
 
+    def await_lamp(self, seconds: float = 120.0) -> None:
+        """Returns when the open page is live: a fault before would be seen by nobody."""
+        end = time.monotonic() + seconds
+        while self.lamp != "live":
+            if time.monotonic() > end:
+                raise TimeoutError(f"the open page did not become live: {self.lamp or 'it did not open'}")
+            time.sleep(0.2)
+
     def close(self) -> None:
         self._stop.set()
         for thread in self._threads:

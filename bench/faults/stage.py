@@ -103,6 +103,8 @@ def open_stage(browser: str, environment: Mapping[str, str] | None = None, mount
         stage.eyes = Eyes(lambda: stage.product, browser)
         stage.eyes.open()
         stack.callback(stage.eyes.close)
+        stage.fleet.flow()
+        stage.eyes.await_lamp()
         yield stage
 
 
