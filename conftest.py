@@ -82,10 +82,13 @@ def empty_tables(urls: Urls) -> None:
     with psycopg.connect(urls.owner) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         names = sorted({name for (name,) in found} - KEPT)
-        # The audit table refuses to be emptied, by a trigger that only its owner can put aside.
-        connection.execute("ALTER TABLE people_auditrecord DISABLE TRIGGER USER")
+        # The audit and its partitions refuse to be emptied, by triggers that only their owner can put aside.
+        audit = [name for name in names if name.startswith("people_auditrecord")]
+        for name in audit:
+            connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
         connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
-        connection.execute("ALTER TABLE people_auditrecord ENABLE TRIGGER USER")
+        for name in audit:
+            connection.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
 
 
 def _point_django_at(urls: Urls) -> None:

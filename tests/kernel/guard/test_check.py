@@ -191,12 +191,9 @@ def test_a_seal_that_nobody_signed_counts_only_where_nothing_signed_is_at_hand()
     assert "sealed_by_record" in [one.code for one in alone.blind]
 
 
-def test_a_seal_that_was_signed_while_the_check_reads_is_taken_up() -> None:
-    checker = Checker(heads=HEADS, signed=signed(HEADS))
-    checker.know_seals(signed(HEADS, bodies=[seal_body("2026-09", {"org:a": [run(A, 1, 3)]})]))
-    for one in [*A[3:], *B]:
-        checker.take(one)
-    assert checker.finish().whole
+def test_signed_heads_of_which_the_first_lines_are_gone_are_a_finding() -> None:
+    told = read_lines([("heads", line) for line in signed_lines(heads(A[:2]), HEADS)[1:]], verify)
+    assert found(check(*A, *B, signed=told)) == [("lines_gone", "", 1, 1)]
 
 
 def test_runs_are_joined_where_they_touch() -> None:

@@ -11,7 +11,8 @@ from zhiwan.kernel.guard.heads import Run, Signed, read_lines, seal_body
 
 A = chain("org:a", 6)
 LINES = signed_lines(
-    heads(A[:2]), heads(A[:4]), heads(A), bodies=[seal_body("2026-09", {"org:a": [Run("org:a", 1, 2, A[0].previous, A[1].hash)]})]
+    heads(A[:2]), heads(A[:4]), heads(A),
+    bodies=[seal_body("2026-09", {"org:a": [Run("org:a", 1, 2, A[0].previous, A[1].hash)]})],
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_lines_taken_out_put_in_or_turned_round_are_blamed() -> None:
 
 def test_a_file_may_begin_later_and_end_within_a_line() -> None:
     told = read([*LINES[1:3], LINES[3][:-9]])
-    assert not told.findings
+    assert not told.findings, "the check names the lines that are gone"
     assert (told.first, told.last, told.torn) == (2, 3, True)
 
 

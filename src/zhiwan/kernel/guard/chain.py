@@ -123,9 +123,10 @@ def _text(text: str) -> str:
 def plain_address(address: str | None) -> str | None:
     """An address in its canonical text; what is none (a unix socket) is nothing."""
     try:
-        return str(ip_address(address)) if address else None
+        found = ip_address(address or "")
     except ValueError:
         return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def instant(at: datetime) -> str:

@@ -5,8 +5,8 @@
     report = checker.finish()
 
 `heads` are the heads that the database itself names, read before the records; `signed` what the file of signed heads
-says (None: not compared); `sealed` what the audit's own records say was let go by retention, used only without `signed`;
-`months` the partitions there are, so that a missing one can be named.
+says (None: not compared); `sealed` what the audit's own records say was let go by retention, used only without
+`signed`; `months` the partitions there are, so that a missing one can be named.
 
 Records that came while the check was reading are taken as they are: they follow the head that was read.
 """
@@ -89,15 +89,13 @@ class Checker:
         self._report = Report(compared=signed is not None, signed_at=signed.last_at if signed else None)
         if signed is not None:
             self._report.findings += signed.findings
+            if signed.first > 1:
+                self._find("lines_gone", "", 1, signed.first - 1)
 
     @property
     def records(self) -> int:
         """How many were taken so far."""
         return self._report.records
-
-    def know_seals(self, signed: Signed) -> None:
-        """Seals that were signed since the check began: a month may be let go while it reads."""
-        self._seals = _by_first(signed.seals)
 
     def take(self, link: Link) -> None:
         """The next record."""
@@ -236,8 +234,6 @@ class Checker:
         else:
             if report.unsigned and signed.last_at:
                 found.append(Blindness("unsigned", {"count": report.unsigned, "at": instant(signed.last_at)}))
-            if signed.first > 1:
-                found.append(Blindness("begins_later", {"first": signed.first}))
             if signed.torn:
                 found.append(Blindness("torn"))
         if report.sealed:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FOUND = {
-    "changed": "{chain}: record {first} was changed ({action} {subject}, recorded {recorded_at}): it is not what was hashed",
+    "changed": "{chain}: record {first} was changed ({action} {subject}, recorded {recorded_at}):"
+    " it is not what was hashed",
     "replaced": "{chain}: record {first} is not the one that record {last} followed: it was exchanged, or all from"
     " {last} on were written anew",
     "missing": "{chain}: records {first}–{last} are missing{gone}",
@@ -22,17 +23,18 @@ FOUND = {
     "head": "{chain}: the head in the database (record {last}) is not its last record's ({first})",
     "form": "{chain}: record {first} has a form this version does not know ({form})",
     "line": "signed heads, line {first} of {file}: {problem}",
+    "lines_gone": "signed heads: lines 1–{last} are gone; what was signed in them is not compared",
     "lines_cut": "signed heads: the file ends with line {first}, the database knows of line {last}",
 }
 BLIND = {
-    "no_heads": "No signed heads were compared: a chain that was rewritten, or cut together with its head, looks whole.",
+    "no_heads": "No signed heads were compared: a chain that was rewritten, or cut together with its head, looks"
+    " whole.",
     "unsigned": "{count} records came after the last signed head ({at}): whoever owns the database could have changed"
     " or cut these and mended the chain. They are covered with the next signature.",
     "key_holder": "Whoever owns the database and also the signing key and the file of signed heads can write everything"
     " anew. Compare with a copy of the file and of the public key that is kept elsewhere.",
     "never_written": "What was never recorded, or was recorded falsely when it happened, is in no chain: the chain"
     " proves that records are unchanged, not that they are complete or true.",
-    "begins_later": "The signed heads begin with line {first}: what was signed before is not compared.",
     "torn": "The last line of the signed heads is not whole (a crash while writing); it was not used.",
     "sealed": "{count} records were let go by retention; only their last hash is kept.",
     "sealed_by_record": "Which records were let go by retention was taken from the audit itself, without a signature.",

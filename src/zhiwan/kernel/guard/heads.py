@@ -6,8 +6,10 @@ A file of lines, each one JSON object that names and hashes the line before it:
     {"v": 1, "kind": "seal",  "n": 18, "at": …, "previous": …, "month": "2026-03", "runs": {chain: [[first, last,
      previous, hash], …]}, "key": …, "signature": …}
 
-A *seal* says which records were let go by retention: `runs` are all of them so far, with the hash before and the last
-one, so that a chain can be followed across the hole. Who signs, and where the file lies: city/people/signing.py.
+A line of heads lists those that changed since the line before (the first of each file lists all), so that the whole
+file says for each chain how far it stood at which times. A *seal* says which records were let go by retention: `runs`
+are all of them so far, with the hash before and the last one, so that a chain can be followed across the hole. Who
+signs, and where the file lies: city/people/auditing/signing.py.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class Signed:
 
 
 def heads_body(heads: Mapping[str, Head]) -> dict[str, Any]:
-    """What a line says of all chains."""
+    """What a line says of chains that changed."""
     return {"kind": "heads", "heads": {chain: [head.seq, head.hash.hex()] for chain, head in heads.items()}}
 
 
