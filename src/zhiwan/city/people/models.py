@@ -134,9 +134,9 @@ class AuditSigning(models.Model):
     """What was signed last (one row): the file of signed heads must not end before it."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    at = models.DateTimeField()
-    line = models.BigIntegerField()
-    key = models.CharField(max_length=64)
+    at = models.DateTimeField(null=True)
+    line = models.BigIntegerField(default=0)
+    key = models.CharField(max_length=64, blank=True)
     problem = models.CharField(max_length=300, blank=True)  # why it could not be signed since
 
 
@@ -147,8 +147,9 @@ class AuditRun(models.Model):
     state = models.CharField(max_length=8, default="waiting")  # waiting, running, done, failed
     asked_at = models.DateTimeField(db_index=True)
     asked_by = models.CharField(max_length=80)
+    order = models.JSONField(default=dict)  # of a month: which, why, and as whom
+    told_at = models.DateTimeField(null=True)  # the last sign of life
     ended_at = models.DateTimeField(null=True)
-    month = models.CharField(max_length=7, blank=True)
     records = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     report = models.JSONField(null=True)

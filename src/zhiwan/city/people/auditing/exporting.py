@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,9 +73,11 @@ def export_audit(path: Path, *, process: Process, at: datetime, tell: Callable[[
     return count
 
 
-def _packed(raw: IO[bytes], path: Path) -> IO[bytes]:
-    """A writer that packs where the name asks for it."""
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="wb", filename="")) if path.suffix == ".gz" else raw
+def _packed(raw: IO[bytes], path: Path) -> AbstractContextManager[IO[bytes]]:
+    """A writer that packs where the name asks for it; what is below stays open at its end."""
+    if path.suffix == ".gz":
+        return cast("AbstractContextManager[IO[bytes]]", gzip.GzipFile(fileobj=raw, mode="wb", filename=""))
+    return nullcontext(raw)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def sign_heads(*, process: Process, at: datetime) -> Told:
             return told
     except OSError as problem:
         with acting_system(process):
-            AuditSigning.objects.update(problem=str(problem)[:300])
+            AuditSigning.objects.update_or_create(id=1, defaults={"problem": str(problem)[:300]})
         raise _unusable(problem) from problem
 
 
