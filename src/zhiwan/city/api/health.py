@@ -22,6 +22,7 @@ from django.views.decorators.http import require_safe
 
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.auditing.standing import standing
 from zhiwan.city.watch.heartbeat import Beat, beats
 from zhiwan.city.watch.models import LatestValue
 from zhiwan.kernel.facts.errors import CityError, PartUnavailable
@@ -67,10 +68,11 @@ def parts_now(now: datetime) -> dict[str, Part]:
             parts["worker"] = _process(signs.get("worker"), now) | {"latest_reading_at": _latest_reading()}
             parts["door"] = _process(signs.get("door"), now)
             parts["jobs"] = _jobs(now)
+            parts["audit"] = _audit(now)
     except DatabaseError as problem:
         log.warning("the database does not answer: %s", problem)
         parts["database"] = {"state": "down", "says": "the database does not answer"}
-        for name in ("worker", "door", "jobs"):
+        for name in ("worker", "door", "jobs", "audit"):
             parts.setdefault(name, {"state": "unknown", "says": "only the database knows"})
     return parts
 
@@ -118,6 +120,16 @@ def _process(beat: Beat | None, now: datetime) -> Part:
 def _latest_reading() -> str | None:
     newest = LatestValue.objects.order_by("-recorded_at").values_list("recorded_at", flat=True).first()
     return newest.isoformat() if newest else None
+
+
+def _audit(now: datetime) -> Part:
+    """Never `down`: what is wrong with the proof of what was done must not keep the city from working. It is told."""
+    told = standing()
+    problems = ["the last check found something"] if told.whole is False else []
+    problems += ["heads are not signed"] if told.problem or told.late(now) else []
+    signed = told.signed_at.isoformat() if told.signed_at else None
+    checked = told.checked_at.isoformat() if told.checked_at else None
+    return {"state": "ok", "last_signed_at": signed, "last_checked_at": checked, "problem": "; ".join(problems)}
 
 
 def _jobs(now: datetime) -> Part:

@@ -4,6 +4,8 @@ from django.urls import path
 
 from zhiwan.city.portal.views import (
     alarms,
+    audit,
+    audit_chains,
     cases,
     data,
     entities,
@@ -65,6 +67,13 @@ urlpatterns = [
     path("setup/<str:kind>/template.<str:form>", setup.template, name="setup_template"),
     path("setup/<str:kind>/check/<str:token>", setup.preview, name="setup_preview"),
     path("setup/<str:kind>/done/<str:token>", setup.result, name="setup_result"),
+    path("audit", audit.listing, name="audit"),
+    path("audit/export", audit.export, name="audit_export"),
+    path("audit/chains", audit_chains.overview, name="audit_chains"),
+    path("audit/chains/check", audit_chains.check, name="audit_check"),
+    path("audit/chains/retire", audit_chains.retire, name="audit_retire"),
+    path("audit/chains/runs/<int:id>", audit_chains.run, name="audit_run"),
+    path("audit/<str:chain>/<int:seq>", audit.record, name="audit_record"),
     path("import", history.imports, name="imports"),
     path("import/<str:id>", history.run, name="import_run"),
     path("mission", mission.mission, name="mission"),

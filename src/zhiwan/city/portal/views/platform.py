@@ -59,6 +59,7 @@ def health(request: HttpRequest) -> HttpResponse:
         "worker": _("数据流处理"),
         "door": _("设备接入"),
         "jobs": _("后台任务"),
+        "audit": _("审计"),
         "packs": _("应用场景"),
     }
     rows = [
@@ -79,6 +80,8 @@ def _told(part: Mapping[str, Any]) -> dict[str, Any]:
     named = {
         "latest_reading_at": _("最近读数"),
         "last_sign_at": _("最近活动"),
+        "last_signed_at": _("链头签名"),
+        "last_checked_at": _("核验"),
         "waiting": _("等待"),
         "failed": _("失败"),
         "problem": _("问题"),
