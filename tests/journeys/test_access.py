@@ -26,7 +26,8 @@ NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\
 MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/*", "/responses",
     "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*", "/data/set-aside",
-    "/data/quality", "/rules", "/rules/*", "/health",
+    "/data/quality", "/rules", "/rules/*", "/health", "/audit", "/audit/*",
+    "/audit/chains",
 }  # fmt: skip
 
 
@@ -34,6 +35,7 @@ def sort_of(link: str) -> str:
     """Pages of one template: `/alarms/6ba2…` and `/alarms/77c1…` are the same sort, filters of a list too."""
     parts = urlsplit(link)
     path = re.sub(r"^/(alarms|warnings|responses|cases|entities|indicators|rules)/(?!new)[^/]+$", r"/\1/*", parts.path)
+    path = re.sub(r"^/audit/[^/]+/\d+$", "/audit/*", path)  # records of every chain are one sort
     path = re.sub(r"/\d+(?=/|$)", "/*", path)
     return path + next((f"?{name}" for name in ("view", "q") if f"{name}=" in parts.query), "")
 

@@ -33,7 +33,7 @@ def make_months(timestamp: int) -> None:
     retention.make_months(process="jobs", at=timezone.now())
 
 
-@app.periodic(cron="40 2 * * *")
+@app.periodic(cron="40 18 * * *")  # UTC: the night of the legal zone (Asia/Shanghai)
 @app.task(name="zhiwan.audit.nightly", queue=runs.QUEUE)
 def check_nightly(timestamp: int) -> None:
     """All chains, every night; not beside a check that a person asked for."""

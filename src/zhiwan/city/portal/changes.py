@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from zhiwan.city.portal.audit_words import field_word
 
 LONG = 120  # characters; more is folded
@@ -45,8 +47,9 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
 def in_short(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, most: int = 2) -> str:
     """The first changes in one line of a list."""
     told = []
+    nothing = {None, "–", _("（空）")}
     for one in changes(before, after):
-        if one.same or (one.after in (None, "") and one.before in (None, "")):
+        if one.same or {one.before, one.after} <= nothing:
             continue
         arrow = f"{one.before} → " if one.before else ""
         told.append(f"{one.name} {arrow}{_cut(one.after or '–')}")
@@ -65,6 +68,8 @@ def _flat(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
 def _shown(value: Any) -> str:
     if value is None:
         return "–"
+    if value in ("", [], {}):
+        return _("（空）")
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
         return ", ".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

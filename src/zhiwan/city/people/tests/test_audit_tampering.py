@@ -125,6 +125,7 @@ def test_a_cut_tail_over_which_new_records_grew_is_named(post: Post, intruder: I
     assert found(check()) == [("rewritten", CHAIN, 5, 3)]
 
 
+@pytest.mark.mission("E3")
 def test_a_rewritten_chain_is_named(post: Post, intruder: Intruder) -> None:
     """Record 4 changed and every hash after it computed anew, the head too: in itself it is whole."""
     with acting_system("cli"):

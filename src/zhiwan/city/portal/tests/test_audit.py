@@ -169,6 +169,7 @@ def test_more_than_can_be_exported_is_refused_and_not_cut(admin: Client, monkeyp
         assert not AuditRecord.objects.filter(action="data.export").exists()
 
 
+@pytest.mark.mission("E6")
 def test_every_list_that_is_taken_out_is_recorded(enter: Enter) -> None:
     chief = enter("chief")
     lists = ["/alarms", "/cases", "/entities", "/data/set-aside", "/data/quality", "/indicators", "/mission",
