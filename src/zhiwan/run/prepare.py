@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
+from zhiwan.city.people import audit
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
 from zhiwan.city.people.auditing.retention import make_months
@@ -141,6 +142,7 @@ def make_accounts() -> list[dict[str, str]]:
             elif account.name not in known:  # demo.json is gone: the old passwords are known to nobody
                 user.set_password(password)
                 user.save(update_fields=["password"])
+                audit.record("people.set_password", f"user:{user.username}", at=timezone.now())
             made.append({"name": account.name, "password": password, "role": posts[0].role})
     return made
 
