@@ -82,10 +82,24 @@ def empty_tables(urls: Urls) -> None:
     with psycopg.connect(urls.owner) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         names = sorted({name for (name,) in found} - KEPT)
-        # The audit table refuses to be emptied, by a trigger that only its owner can put aside.
-        connection.execute("ALTER TABLE people_auditrecord DISABLE TRIGGER USER")
-        connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
-        connection.execute("ALTER TABLE people_auditrecord ENABLE TRIGGER USER")
+        audit = [name for name in names if name.startswith("people_auditrecord")]
+        filled = [name for name in audit if _has_rows(connection, name)]
+        # Partitions of the audit refuse to be emptied, by triggers that only their owner can put aside.
+        for name in filled:
+            connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+        # Not through their parent: that would make new files for all indexes of every month.
+        emptied = [*(name for name in names if name not in audit), *filled]
+        connection.execute(f"TRUNCATE {', '.join(emptied)} RESTART IDENTITY CASCADE")
+        for name in filled:
+            connection.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+
+
+def _has_rows(connection: psycopg.Connection[Any], table: str) -> bool:
+    """Whether a partition has rows; the parent itself never has."""
+    if table == "people_auditrecord":
+        return False
+    query = f"SELECT 1 FROM {table} LIMIT 1"  # noqa: S608 - a name out of pg_tables
+    return connection.execute(query).fetchone() is not None
 
 
 def _point_django_at(urls: Urls) -> None:

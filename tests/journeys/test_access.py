@@ -27,6 +27,7 @@ MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
     "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*",
     "/data/set-aside", "/data/quality", "/rules", "/rules/*", "/health",
+    "/audit", "/audit/*", "/audit/chains",
 }  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def sort_of(link: str) -> str:
     path = re.sub(
         r"^/(alarms|warnings|responses|cases|entities|indicators|rules)/(?!new|outside)[^/]+$", r"/\1/*", parts.path
     )
+    path = re.sub(r"^/audit/[^/]+/\d+$", "/audit/*", path)  # records of every chain are one sort
     path = re.sub(r"/\d+(?=/|$)", "/*", path)
     return path + next((f"?{name}" for name in ("view", "q") if f"{name}=" in parts.query), "")
 

@@ -7,6 +7,7 @@ ZHIWAN_DATA, ZHIWAN_PLACE, ZHIWAN_PACKS, ZHIWAN_NATS_URL, ZHIWAN_NATS_CREDENTIAL
 ZHIWAN_HOSTS               host names served besides loopback, separated by commas
 ZHIWAN_CA_FILE             certificate of our own authority (--lan): offered at /ca.crt, trusted among our parts
 ZHIWAN_LAN_ADDRESS         the address --lan serves on: a request from it comes from this machine
+ZHIWAN_AUDIT_HEADS         folder of the signed heads of the audit, best on another disk (default: <data>/audit-heads)
 ZHIWAN_TILES               more origins that map tiles may come from (the place's own base map is allowed anyway)
 """
 
@@ -27,6 +28,7 @@ ZHIWAN_PACKS = [CHECKOUT / "packs", *(Path(p) for p in os.environ.get("ZHIWAN_PA
 ZHIWAN_NATS_URL = os.environ.get("ZHIWAN_NATS_URL", "")
 ZHIWAN_NATS_CREDENTIALS_FILE = os.environ.get("ZHIWAN_NATS_CREDENTIALS_FILE", "")
 ZHIWAN_LIVE_URL = os.environ.get("ZHIWAN_LIVE_URL", "")
+ZHIWAN_AUDIT_HEADS = os.environ.get("ZHIWAN_AUDIT_HEADS", "")
 ZHIWAN_CA_FILE = os.environ.get("ZHIWAN_CA_FILE", "")
 ZHIWAN_LAN_ADDRESS = os.environ.get("ZHIWAN_LAN_ADDRESS", "")
 ZHIWAN_TILES = [*os.environ.get("ZHIWAN_TILES", "").split(), *place_tiles(ZHIWAN_PLACE)]

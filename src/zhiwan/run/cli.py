@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Annotated
 import typer
 
 from zhiwan.kernel.facts.errors import CityError
+from zhiwan.run.audit_commands import audit_app
+from zhiwan.run.django_ready import make_django_ready as _django
 from zhiwan.run.pack_commands import packs_app
 
 app = typer.Typer(
@@ -26,23 +27,13 @@ demo_app = typer.Typer(help="The demonstration: simulated devices, accounts.", n
 app.add_typer(packs_app, name="pack")
 app.add_typer(place_app, name="place")
 app.add_typer(demo_app, name="demo")
+app.add_typer(audit_app, name="audit")
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 #: For commands beside a running Zhiwan: where it keeps its data. Its processes get everything by their environment.
 Data = Annotated[Path, typer.Option("--data", help="Data folder of the running Zhiwan.")]
 DEFAULT_DATA = Path(".data")
 TlsFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file, for HTTPS.")]
-
-
-def _django(data: Path | None = None) -> None:
-    if data is not None:
-        from zhiwan.run.folder import DataFolder
-
-        DataFolder(data.resolve()).adopt_environment()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhiwan.city.settings")
-    import django
-
-    django.setup()
 
 
 @app.command()

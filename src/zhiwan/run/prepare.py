@@ -17,16 +17,21 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.utils import timezone
 
 from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
+from zhiwan.city.people import audit
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
+from zhiwan.city.people.auditing.retention import make_months
+from zhiwan.city.people.auditing.signing import HeadsNotWritable, sign_heads
 from zhiwan.city.people.models import Post, User
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.guard.chain import sm3
 from zhiwan.run.folder import DataFolder
 
 
@@ -59,6 +64,7 @@ def prepare(*, demo: bool, tell: Callable[[str], None]) -> Prepared:
     """Everything between the servers and the first process, in one: every process costs seconds of a warm start."""
     migrate(verbosity=0)
     tell("schema is of this version")
+    keep_audit(tell)
     collect_static()
     tell("static files are ready")
     load_place()
@@ -71,6 +77,17 @@ def prepare(*, demo: bool, tell: Callable[[str], None]) -> Prepared:
     write_demo_file(accounts=accounts, by_hand=by_hand)
     phone_link = sign_in_link(phone=True) if os.environ.get("ZHIWAN_LAN_ADDRESS") else ""
     return Prepared(link=sign_in_link(), phone_link=phone_link)
+
+
+def keep_audit(tell: Callable[[str], None]) -> None:
+    """Months made ahead, heads signed. Without SM3 nothing could be recorded, hence nothing be done: told at once."""
+    sm3(b"")
+    now = timezone.now()
+    make_months(process="cli", at=now)
+    try:
+        tell(f"audit heads are signed with the public key {sign_heads(process='cli', at=now).key}")
+    except HeadsNotWritable as problem:
+        tell(str(problem))  # the city starts; its pages show that nothing is signed
 
 
 def forget_signs_of_life() -> None:
@@ -125,6 +142,7 @@ def make_accounts() -> list[dict[str, str]]:
             elif account.name not in known:  # demo.json is gone: the old passwords are known to nobody
                 user.set_password(password)
                 user.save(update_fields=["password"])
+                audit.record("people.set_password", f"user:{user.username}", at=timezone.now())
             made.append({"name": account.name, "password": password, "role": posts[0].role})
     return made
 

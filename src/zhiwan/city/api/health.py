@@ -26,6 +26,7 @@ from zhiwan.city.api.disks import disk
 from zhiwan.city.api.health_words import WELL, Part, part
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.auditing.standing import standing
 from zhiwan.city.supervised import Supervised
 from zhiwan.city.watch.heartbeat import Beat, beats
 from zhiwan.city.watch.models import LatestValue
@@ -77,10 +78,11 @@ def parts_now(now: datetime) -> dict[str, Part]:
             parts["worker"]["latest_reading_at"] = _latest_reading()
             parts["door"] = _process(signs.get("door"), now, known.get("door"))
             parts["jobs"] = _jobs(now, known.get("jobs"))
+            parts["audit"] = _audit(now)
     except DatabaseError as problem:
         log.warning("the database does not answer: %s", problem)
         parts["database"] = part("down", "NO_DATABASE")
-        for name in ("worker", "door", "jobs"):
+        for name in ("worker", "door", "jobs", "audit"):
             parts[name] = part("unknown", "ONLY_DATABASE_KNOWS")
     for name, one in known.items():
         # The supervisor saw it end; what the part itself said before is history.
@@ -152,6 +154,15 @@ def _not_yet(age: timedelta, known: Supervised | None) -> bool:
 def _latest_reading() -> str | None:
     newest = LatestValue.objects.order_by("-recorded_at").values_list("recorded_at", flat=True).first()
     return newest.isoformat() if newest else None
+
+
+def _audit(now: datetime) -> Part:
+    """Never `down`: what is wrong with the proof of what was done must not keep the city from working. It is told."""
+    told = standing()
+    found = "AUDIT_BROKEN" if told.whole is False else "AUDIT_UNSIGNED" if told.problem or told.late(now) else ""
+    signed = told.signed_at.isoformat() if told.signed_at else None
+    checked = told.checked_at.isoformat() if told.checked_at else None
+    return part("low" if found else "ok", found) | {"last_signed_at": signed, "last_checked_at": checked}
 
 
 def _jobs(now: datetime, known: Supervised | None) -> Part:

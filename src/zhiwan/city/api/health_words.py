@@ -60,6 +60,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "历史库所在磁盘已满，写不进去：{rows} 行已收下、在等待，腾出空间后自动补写",
         "the lake's disk is full: {rows} rows are safe and wait; they are written when there is room",
     ),
+    "AUDIT_BROKEN": (
+        "最近一次核验发现审计记录被改动或缺失，请审计管理员查看",
+        "the last check found records of the audit changed or missing: the audit administrator should look",
+    ),
+    "AUDIT_UNSIGNED": ("审计链头没有按时签名", "the heads of the audit's chains are not signed in time"),
     "PACKS": ("应用场景不能载入：{problem}", "packs cannot be loaded: {problem}"),
 }
 

@@ -16,6 +16,7 @@ from zhiwan.city.api.health import parts_now
 from zhiwan.city.api.health_words import WELL
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.auditing.standing import standing
 from zhiwan.city.registry.models import ConnectionRefusal, Device
 from zhiwan.city.watch.heartbeat import beats
 from zhiwan.city.watch.models import Alarm, AlarmState, DoorCounter, LatestValue, SetAside
@@ -47,6 +48,7 @@ class CityFigures(Collector):
             yield from _doors()
             yield from _work()
             yield from _processes()
+            yield from _audit()
 
 
 def _doors() -> Iterator[Metric]:
@@ -65,6 +67,17 @@ def _doors() -> Iterator[Metric]:
         devices.add_metric([str(simulated).lower()], n)
     yield devices
     yield GaugeMetricFamily("zhiwan_latest_values", "Properties that have a value", value=LatestValue.objects.count())
+
+
+def _audit() -> Iterator[Metric]:
+    told = standing()
+    if told.signed_at is not None:
+        at = told.signed_at.timestamp()
+        yield GaugeMetricFamily("zhiwan_audit_signed_timestamp_seconds", "When audit heads were last signed", value=at)
+    if told.checked_at is not None:
+        at = told.checked_at.timestamp()
+        yield GaugeMetricFamily("zhiwan_audit_checked_timestamp_seconds", "When the audit was last checked", value=at)
+        yield GaugeMetricFamily("zhiwan_audit_findings", "What the last check of the audit found", value=told.findings)
 
 
 def _work() -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from zhiwan.city.cases import actions as cases
+from zhiwan.city.jobs import audit as audit
 from zhiwan.city.jobs import imports as imports
 from zhiwan.city.jobs import previews as previews
 from zhiwan.city.people.acting import LIVE, acting_system

@@ -4,6 +4,7 @@ Both open a transaction (or a savepoint), take a role, the towns and the space *
 back what was there before, so that they nest and leave nothing to the next user of the connection. Without them a
 connection is zhiwan_area with no towns in no space: it sees accounts and public tables, and no guarded row.
 
+What was recorded for the audit meanwhile is put into its chains at the end of the outermost of them (chaining.py).
 A space is named, or that of whoever acts around, or that of the process: live, unless it was started for another.
 """
 
@@ -17,6 +18,7 @@ from typing import Literal
 
 from django.db import connection, transaction
 
+from zhiwan.city.people.chaining import flush
 from zhiwan.city.people.models import Post, Scope, User
 
 LIVE = "live"
@@ -95,6 +97,7 @@ def acting_system(process: Process, *, space: str | None = None) -> Iterator[Act
 
 @contextmanager
 def _scoped(actor: Actor) -> Iterator[Actor]:
+    outermost = _current.get() is None
     towns = actor.towns
     role = "zhiwan_district" if towns is None else "zhiwan_area"
     token = _current.set(actor)
@@ -104,6 +107,8 @@ def _scoped(actor: Actor) -> Iterator[Actor]:
             yield actor
             # After an error, or a rollback asked for, the end of the savepoint puts the settings back by itself.
             if not connection.needs_rollback:
+                if outermost:
+                    flush()  # last: its locks are held until the commit
                 _swap(*before)
     finally:
         _current.reset(token)

@@ -23,7 +23,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import ApiToken, AuditRecord, Holding, Post, SignInLink, User
+from zhiwan.city.people.models import ApiToken, Holding, Post, SignInLink, User
 from zhiwan.kernel.facts.errors import InputRefused
 
 
@@ -125,24 +125,12 @@ def revoke_token(*, token_id: int, at: datetime | None = None) -> None:
 
 def record_sign_in(*, user: User, address: str | None, how: str, at: datetime | None = None) -> None:
     """Signing in is an act of the account, before any post is chosen."""
-    _record_of_account("people.sign_in", user, address, how, at)
+    audit.record_of_account("people.sign_in", user, at=at or timezone.now(), address=address, after={"how": how})
 
 
 def record_sign_out(*, user: User, address: str | None, at: datetime | None = None) -> None:
     """Signing out."""
-    _record_of_account("people.sign_out", user, address, "", at)
-
-
-def _record_of_account(action: str, user: User, address: str | None, how: str, at: datetime | None) -> None:
-    AuditRecord.objects.create(
-        at=at or timezone.now(),
-        user=user,
-        actor=str(user),
-        action=action,
-        subject=f"user:{user.username}",
-        after={"how": how} if how else None,
-        address=address or None,
-    )
+    audit.record_of_account("people.sign_out", user, at=at or timezone.now(), address=address)
 
 
 def set_language(*, user: User, language: str) -> None:

@@ -14,6 +14,7 @@ from zhiwan.kernel.facts.errors import InputRefused
 
 SYSTEM = "system"
 DESK = frozenset({"duty_chief", "operator"})  # the operations centre
+AUDITORS = frozenset({"duty_chief", "audit_admin"})
 
 #: action → roles that may do it. `roles` of a call are added; an action that is not listed is refused.
 ALLOWED: dict[str, frozenset[str]] = {
@@ -44,6 +45,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "plan.end": frozenset({SYSTEM, "duty_chief"}),
     "task.receive": frozenset({"duty_chief"}),
     "task.finish": frozenset({"duty_chief"}),
+    "audit.search": AUDITORS,
+    "audit.verify": AUDITORS | {SYSTEM},
+    "audit.export": AUDITORS | {SYSTEM},
+    "audit.retire": frozenset({"audit_admin"}),
+    "audit.sign": frozenset({SYSTEM}),
+    "audit.keep": frozenset({SYSTEM}),
 }
 
 

@@ -88,15 +88,69 @@ class ApiToken(models.Model):
 
 
 class AuditRecord(models.Model):
-    """Who did what, through which post, and what changed. Append-only: the database refuses anything else."""
+    """Who did what, through which post, and what changed. Append-only: the database refuses anything else.
 
-    at = models.DateTimeField(db_index=True)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, db_constraint=False)
-    post = models.ForeignKey(Post, on_delete=models.PROTECT, null=True, db_constraint=False)
-    actor = models.CharField(max_length=80)  # the account's name, or system:<process>
+    Made by SQL (migrations): partitioned by the month of `recorded_at`, written only by people_audit_append(). Nothing
+    refers to other tables: a record must be readable when what it speaks of is gone.
+    """
+
+    pk = models.CompositePrimaryKey("chain", "seq")
+    chain = models.CharField(max_length=80)  # org:<organisation>, system:<process>, accounts
+    seq = models.BigIntegerField()
+    recorded_at = models.DateTimeField()  # the platform's clock
+    form = models.SmallIntegerField()
+    previous = models.BinaryField(max_length=32)
+    hash = models.BinaryField(max_length=32)
+    at = models.DateTimeField()  # the clock of the space it was done in
+    user_id = models.BigIntegerField(null=True)
+    account = models.CharField(max_length=150)  # the account's name, or system:<process>
+    actor = models.CharField(max_length=80)  # as it was called then
+    post = models.CharField(max_length=64, null=True)
+    organisation = models.CharField(max_length=64, null=True)
     action = models.CharField(max_length=64)  # cases.close
-    subject = models.CharField(max_length=160, db_index=True)  # case:17
+    subject = models.CharField(max_length=160)  # case:17
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
-    address = models.GenericIPAddressField(null=True)
-    space = models.CharField(max_length=16, default="live")  # live, or the story it was done in
+    purpose = models.CharField(max_length=200)
+    address = models.CharField(max_length=45, null=True)
+    space = models.CharField(max_length=16)  # live, or the story it was done in
+
+    class Meta:
+        managed = False
+        db_table = "people_auditrecord"
+
+
+class AuditChain(models.Model):
+    """The head of one chain: its row is the lock of the chain's writers. Written only by people_audit_append()."""
+
+    chain = models.CharField(primary_key=True, max_length=80)
+    seq = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+    recorded_at = models.DateTimeField()
+    signed_seq = models.BigIntegerField(default=0, db_default=0)  # how far it stands in the file of signed heads
+
+
+class AuditSigning(models.Model):
+    """What was signed last (one row): the file of signed heads must not end before it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField(null=True)
+    line = models.BigIntegerField(default=0)
+    key = models.CharField(max_length=64, blank=True)
+    problem = models.CharField(max_length=300, blank=True)  # why it could not be signed since
+
+
+class AuditRun(models.Model):
+    """Work on the audit that a person or the night asked for: a check of all chains, or letting a month go."""
+
+    kind = models.CharField(max_length=8, choices=[("verify", "verify"), ("retire", "retire")])
+    state = models.CharField(max_length=8, default="waiting")  # waiting, running, done, failed
+    asked_at = models.DateTimeField(db_index=True)
+    asked_by = models.CharField(max_length=80)
+    order = models.JSONField(default=dict)  # of a month: which, why, and as whom
+    told_at = models.DateTimeField(null=True)  # the last sign of life
+    ended_at = models.DateTimeField(null=True)
+    records = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    report = models.JSONField(null=True)
+    problem = models.JSONField(null=True)  # code, fact, detail, hint, and the values of its sentence

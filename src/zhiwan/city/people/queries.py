@@ -2,7 +2,6 @@
 
 post_in_use(user, post_id) -> Post | None     posts_of(user) -> list[Post]
 posts_with_role(role, towns=None) -> list[Post]
-recent_audit(subject=None, limit=100) -> list[AuditRecord]   (district posts only: the database refuses others)
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from zhiwan.city.people.models import AuditRecord, Post, Scope
+from zhiwan.city.people.models import Post, Scope
 
 
 def posts_of(user: Any) -> list[Post]:
@@ -41,9 +40,3 @@ def posts_with_role(role: str, towns: Iterable[str] | None = None) -> list[Post]
     if towns is not None:
         found = found.filter(Q(scope=Scope.DISTRICT) | Q(towns__overlap=list(towns)))
     return list(found)
-
-
-def recent_audit(subject: str | None = None, limit: int = 100) -> list[AuditRecord]:
-    """The newest records, of one subject or of all."""
-    found = AuditRecord.objects.select_related("user", "post").order_by("-id")
-    return list((found.filter(subject=subject) if subject else found)[:limit])

@@ -38,6 +38,7 @@ def part_names() -> dict[str, str]:
         "hj212": _("HJ 212 接入"),
         "simulator": _("演示数据"),
         "disk": _("磁盘"),
+        "audit": _("审计"),
         "packs": _("应用场景"),
     }
 
@@ -62,6 +63,8 @@ def _told(part: Part) -> dict[str, Any]:
     named = {
         "latest_reading_at": _("最近读数"),
         "last_sign_at": _("最近活动"),
+        "last_signed_at": _("链头签名"),
+        "last_checked_at": _("核验"),
         "waiting": _("等待"),
         "failed": _("失败"),
         "problem": _("问题"),

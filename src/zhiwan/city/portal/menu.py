@@ -9,6 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from zhiwan.city.people import guard
+from zhiwan.kernel.facts.errors import InputRefused
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -18,6 +21,7 @@ class Entry:
     title: Any
     icon: str
     counted: str = ""
+    needs: str = ""  # the action without which it is not shown
 
 
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
@@ -51,6 +55,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("rules", gettext_lazy("规则"), icon="scale", counted="amendments"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
+            Entry("audit", gettext_lazy("审计"), icon="shield-check", needs="audit.search"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
@@ -59,12 +64,22 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )
 
 
+def _may(action: str) -> bool:
+    try:
+        guard.require(action)
+    except InputRefused:
+        return False
+    return True
+
+
 def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     """The menu as the template draws it; the entry whose address begins the path is the current one."""
     sections = []
     for title, entries in MENU:
         rows = []
         for entry in entries:
+            if entry.needs and not _may(entry.needs):
+                continue
             url = reverse(f"portal:{entry.view}")
             current = path == url or (url != "/" and path.startswith(url + "/"))
             count = counts.get(entry.counted, 0)

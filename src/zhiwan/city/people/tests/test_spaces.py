@@ -132,5 +132,7 @@ def test_every_table_with_a_space_is_guarded_and_every_town_has_a_space(migrated
         spaces = dict(cursor.fetchall())
         cursor.execute(found, ["town"])
         towns = dict(cursor.fetchall())
-    assert [name for name, guarded in spaces.items() if not guarded] == ["people_auditrecord"]  # one chain for all
+    open_to_all = [name for name, guarded in spaces.items() if not guarded]
+    # The audit is one for all spaces: its chains would have holes otherwise. Its rows lie in partitions.
+    assert all(name.startswith("people_auditrecord_") for name in open_to_all)
     assert set(towns) <= set(spaces)

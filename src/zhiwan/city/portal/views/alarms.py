@@ -45,7 +45,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "area": request.GET.get("area", "")[:15] or None,
     }
     if request.GET.get("format") == "csv":
-        return _csv(watch.alarms(**filters, size=_MOST_CSV).rows)
+        return _csv(request, watch.alarms(**filters, size=_MOST_CSV).rows)
     context = {
         "page": watch.alarms(**filters, page=whole(request, "page", 1)),
         "states": [(one, words.word("alarm_state", one)) for one in _STATES],
@@ -56,7 +56,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     return render(request, "portal/alarms.html", context)
 
 
-def _csv(rows: list[watch.AlarmRow]) -> HttpResponseBase:
+def _csv(request: HttpRequest, rows: list[watch.AlarmRow]) -> HttpResponseBase:
     header = [
         _("编号"),
         _("级别"),
@@ -76,7 +76,7 @@ def _csv(rows: list[watch.AlarmRow]) -> HttpResponseBase:
          moment_text(row.cleared_at) if row.cleared_at else ""]
         for row in rows
     ]  # fmt: skip
-    return csv_download("alarms", header, lines)
+    return csv_download(request, "alarms", header, lines)
 
 
 @require_GET

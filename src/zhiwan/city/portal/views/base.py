@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
+from zhiwan.city.people import audit
 from zhiwan.city.people.acting import Actor
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.registry import spaces
+from zhiwan.city.registry import clock, spaces
 from zhiwan.kernel.facts.errors import CityError, InputRefused
 
 View = Callable[..., HttpResponseBase]
@@ -109,9 +110,36 @@ class _Echo:
         return value
 
 
-def csv_download(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """A list as CSV that spreadsheets open: UTF-8 with mark, formulas defused, at most what the caller pages out."""
+def csv_download(
+    request: HttpRequest,
+    name: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    purpose: str = "",
+    filters: Mapping[str, Any] | None = None,
+) -> StreamingHttpResponse:
+    """A list as CSV that spreadsheets open: UTF-8 with mark, formulas defused, at most what the caller pages out.
 
+    Taking data out is recorded: which list, by which filters (those of the address, if no others are named), how many
+    rows, and for what purpose.
+    """
+    rows = list(rows)
+    record_export(request, name, len(rows), purpose=purpose, filters=filters)
+    return csv_file(name, header, rows)
+
+
+def record_export(
+    request: HttpRequest, name: str, rows: int, *, purpose: str = "", filters: Mapping[str, Any] | None = None
+) -> None:
+    """Data leaves the platform: the record of it, in the transaction of the request."""
+    asked = {key: value for key, value in request.GET.items() if key != "format"} if filters is None else dict(filters)
+    after = {"rows": rows, **({"filters": asked} if asked else {})}
+    audit.record("data.export", f"export:{name}"[:160], at=clock.now(), after=after, purpose=purpose)
+
+
+def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+    """A CSV that takes nothing out: a template to fill in."""
     if (story := spaces.current()) is not None:
         # Every row of a story says so, and the file's name does: a sheet lives on without the page it came from.
         header = [_("空间"), *header]

@@ -36,7 +36,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "late": request.GET.get("late") == "1",
     }
     if request.GET.get("format") == "csv":
-        return _csv(queries.cases(at=now, **filters, size=_MOST_CSV).rows)
+        return _csv(request, queries.cases(at=now, **filters, size=_MOST_CSV).rows)
     context = {
         "page": queries.cases(at=now, **filters, page=whole(request, "page", 1)),
         "counts": queries.counts(at=now),
@@ -48,7 +48,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     return render(request, "portal/cases.html", context)
 
 
-def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
+def _csv(request: HttpRequest, rows: list[queries.CaseView]) -> HttpResponseBase:
     header = [
         _("编号"),
         _("类别"),
@@ -68,7 +68,7 @@ def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
          (row.opened_at, row.taken_at, row.handled_at, row.closed_at)), said(row.outcome_title)]
         for row in rows
     ]  # fmt: skip
-    return csv_download("cases", header, lines)
+    return csv_download(request, "cases", header, lines)
 
 
 @require_GET

@@ -63,7 +63,7 @@ def set_aside(request: HttpRequest) -> HttpResponseBase:
              said(r.reason), said(r.hint), words.word("set_aside_state", r.state)]
             for r in rows
         ]  # fmt: skip
-        return csv_download("set-aside", header, lines)
+        return csv_download(request, "set-aside", header, lines)
     context = {
         "page": watch.set_aside(**filters, page=whole(request, "page", 1), size=25),
         "counts": watch.set_aside_counts(),
@@ -133,7 +133,7 @@ def quality(request: HttpRequest) -> HttpResponseBase:
              f"{one.share:.4f}"]
             for one in figures.worst
         ]  # fmt: skip
-        return csv_download(f"quality-{span}", header, lines)
+        return csv_download(request, f"quality-{span}", header, lines)
     context = {
         "figures": figures,
         "span": span,

@@ -48,7 +48,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         rows = registry.entities(**filters, size=_MOST_CSV).rows
         header = [_("编号"), _("名称"), _("类型"), _("区域"), _("区划代码"), _("经度"), _("纬度")]
         lines = [[r.id, said(r.title), said(r.type_title), said(r.area_title), r.area, r.lon, r.lat] for r in rows]
-        return csv_download("entities", header, lines)
+        return csv_download(request, "entities", header, lines)
     context = {
         "page": registry.entities(**filters, page=whole(request, "page", 1)),
         "types": registry.type_counts(),
@@ -71,7 +71,7 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     name = chosen(request, "property", named) or (with_values or named or [""])[0]
     span = chosen(request, "span", SPANS) or "24h"
     if request.GET.get("format") == "csv":
-        return _history_csv(id, name, span)
+        return _history_csv(request, id, name, span)
     context = {
         "detail": found,
         "row": found.row,
@@ -106,6 +106,6 @@ def _points(id: str, name: str, span: str) -> list[tuple[Any, float, int | None]
     return watch.history(id, name, now - length, now + timedelta(minutes=5), every)
 
 
-def _history_csv(id: str, name: str, span: str) -> HttpResponseBase:
+def _history_csv(request: HttpRequest, id: str, name: str, span: str) -> HttpResponseBase:
     rows = [[moment_text(at), value, n if n is not None else 1] for at, value, n in _points(id, name, span)]
-    return csv_download(f"{id}-{name}-{span}", [_("时间"), _("数值"), _("读数个数")], rows)
+    return csv_download(request, f"{id}-{name}-{span}", [_("时间"), _("数值"), _("读数个数")], rows)

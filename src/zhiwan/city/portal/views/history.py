@@ -76,7 +76,7 @@ def run(request: HttpRequest, id: str) -> HttpResponseBase:
         return not_found(request, _("导入"))
     if request.GET.get("format") == "csv":
         rows = list(refused_rows(id))
-        return csv_download(f"refused-{id}", rows[0] if rows else [], rows[1:])
+        return csv_download(request, f"refused-{id}", rows[0] if rows else [], rows[1:])
     part = bool(request.headers.get("HX-Request"))
     name = "portal/parts/import_state.html" if part else "portal/import_run.html"
     return render(request, name, {"run": found, **_told(found)})

@@ -52,7 +52,7 @@ def board(request: HttpRequest) -> HttpResponseBase:
             ]
             for r in rows
         ]
-        return csv_download(f"indicators-{area}", header, lines)
+        return csv_download(request, f"indicators-{area}", header, lines)
     groups = [
         (pack.manifest.title, [row for row in rows if row.pack == pack.id])
         for pack in packs().packs

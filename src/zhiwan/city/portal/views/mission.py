@@ -48,7 +48,7 @@ def mission(request: HttpRequest) -> HttpResponseBase:
         if (not part or row.part == part) and (not state or row.state == state) and _holds(row, wished)
     ]  # fmt: skip
     if request.GET.get("format") == "csv":
-        return _csv(rows, states)
+        return _csv(request, rows, states)
     counts = Counter(row.state for row in everything)
     context = {
         "rows": [(row, *states[row.state]) for row in rows],
@@ -68,7 +68,7 @@ def _holds(row: MissionRow, wished: str) -> bool:
     return wished.lower() in " ".join([row.id, *row.title.values(), *packs]).lower()
 
 
-def _csv(rows: list[MissionRow], states: dict[str, tuple[str, str]]) -> HttpResponseBase:
+def _csv(request: HttpRequest, rows: list[MissionRow], states: dict[str, tuple[str, str]]) -> HttpResponseBase:
     """One line for each test of a row, and one for a row without."""
     header = [_("编号"), _("名称"), _("状态"), _("应用场景"), _("页面"), _("回放"), _("测试"), _("结果"), _("时间")]
     lines = []
@@ -79,4 +79,4 @@ def _csv(rows: list[MissionRow], states: dict[str, tuple[str, str]]) -> HttpResp
             lines.append([*first, "", "", ""])
         for test in row.tests:
             lines.append([*first, test.id, test.result, moment_text(test.at) if test.at else ""])
-    return csv_download("mission", header, lines)
+    return csv_download(request, "mission", header, lines)

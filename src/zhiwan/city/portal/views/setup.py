@@ -24,7 +24,16 @@ from zhiwan.city.people.models import Organisation, Post, User
 from zhiwan.city.portal import uploads
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import View, Visit, _defused, csv_download, not_found, signed_in
+from zhiwan.city.portal.views.base import (
+    View,
+    Visit,
+    _defused,
+    csv_download,
+    csv_file,
+    not_found,
+    record_export,
+    signed_in,
+)
 from zhiwan.city.registry.lists import KINDS, Kind
 from zhiwan.city.registry.lists.accounts import LINK_MINUTES, links_travel
 from zhiwan.city.registry.lists.bodies import roles
@@ -137,7 +146,7 @@ def template(request: HttpRequest, kind: Kind, form: str) -> HttpResponseBase:
     columns = kind.columns()
     header, example = [one.name for one in columns], [one.example for one in columns]
     if form == "csv":
-        return csv_download(f"{kind.id}-template", header, [example])
+        return csv_file(f"{kind.id}-template", header, [example])
     notes: list[list[str]] = [[_("列"), _("含义"), _("必填"), _("说明")]]
     notes += [[one.name, said(one.title), _("是") if one.required else "", said(one.help)] for one in columns]
     if kind.id == "devices":
@@ -162,7 +171,7 @@ def preview(request: HttpRequest, kind: Kind, token: str) -> HttpResponseBase:
     if request.method == "POST":
         return _confirm(request, kind, token, dict(checked.drafts), bad=len(checked.bad_rows))
     if request.GET.get("format") == "csv":
-        return _problems_csv(kind, checked.problems)
+        return _problems_csv(request, kind, checked.problems)
     context = {
         "kind": kind,
         "name": name,
@@ -191,10 +200,10 @@ def _rows(sheet: Sheet, bad: set[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _problems_csv(kind: Kind, problems: list[RowProblem]) -> HttpResponseBase:
+def _problems_csv(request: HttpRequest, kind: Kind, problems: list[RowProblem]) -> HttpResponseBase:
     header = [_("行"), _("列"), _("原值"), _("原因"), _("下一步")]
     lines = [[one.row, one.column, one.raw, said(one.reason), said(one.hint)] for one in problems]
-    return csv_download(f"{kind.id}-problems", header, lines)
+    return csv_download(request, f"{kind.id}-problems", header, lines)
 
 
 def _confirm(request: HttpRequest, kind: Kind, token: str, drafts: dict[int, object], *, bad: int) -> HttpResponse:
@@ -231,6 +240,7 @@ def result(request: HttpRequest, kind: Kind, token: str) -> HttpResponseBase:
             messages.error(request, _("密钥只给一次，已经取走。丢失的请换发。"))
             return redirect("portal:setup_result", kind=kind.id, token=token)
         rows = [[_absolute(request, cell) for cell in row] for row in given["secrets"]]
+        record_export(request, f"{kind.id}-secrets", len(rows))
         return _secrets_csv(kind, given["header"], rows)
     told = uploads.kept_result(token, kind=kind.id, user=_user(request))
     if told is None:

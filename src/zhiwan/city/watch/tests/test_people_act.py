@@ -219,7 +219,7 @@ def test_dropping_needs_a_reason_and_is_audited() -> None:
     as_post("desk", actions.drop_set_aside, set_aside_id=id, note="test device", at=AT)
     with acting(post("chief")):
         record = AuditRecord.objects.get(action="set_aside.drop")
-    assert (record.post_id, record.after) == ("desk", {"note": "test device"})
+    assert (record.post, record.after) == ("desk", {"note": "test device"})
 
 
 def test_a_town_duty_post_may_not_settle_refused_values() -> None:
