@@ -7,7 +7,7 @@ from zhiwan.city.sql.spaces import add_column, by_space, space_field
 
 
 class Migration(migrations.Migration):
-    dependencies = [("watch", "0006_spaces")]
+    dependencies = [("watch", "0007_outside_warnings")]
 
     operations = [
         migrations.AddField("warning", "drafter", models.CharField(blank=True, db_default="", max_length=90)),
