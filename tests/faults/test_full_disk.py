@@ -119,4 +119,4 @@ def parcel(seq: int) -> Parcel:
         ("g0", "level", START + timedelta(seconds=n), float(n), "g0", START, 0, seq)
         for n in range(seq * ROWS, (seq + 1) * ROWS)
     ]
-    return Parcel("S@1", seq, pl.DataFrame(rows, schema=OBSERVATION_SCHEMA, orient="row"))
+    return Parcel(seq, "S@1", seq, pl.DataFrame(rows, schema=OBSERVATION_SCHEMA, orient="row"))

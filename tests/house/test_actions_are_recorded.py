@@ -15,6 +15,7 @@ WITHOUT = {
     "ask_retirement": "the job that does it records it, as the person who asked",
     "begin_nightly_check": "nobody asked for it and it changes nothing; its result is kept",
     "sign_heads": "a record every five minutes would move the heads it signs",
+    "record_outside_warning": "the steps of warnings record it, in the module beside",
     "make_months": "makes room for records; nobody's data changes",
 }
 

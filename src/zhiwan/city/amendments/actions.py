@@ -203,7 +203,9 @@ def look_back(*, amendment_id: int, days: int, at: datetime | None = None) -> Pr
     """Compute the preview again: over another time, or after a failure."""
     actor = guard.require("rule.propose")
     one, _, _ = _open(amendment_id, "look back", actor)
-    return _ask_preview(one, actor, days, at or timezone.now())
+    now = at or timezone.now()
+    audit.record("rule.look_back", f"amendment:{one.pk}", at=now, after={"days": days})
+    return _ask_preview(one, actor, days, now)
 
 
 def _ask_preview(one: Amendment, actor: Actor, days: int, now: datetime) -> Preview:

@@ -46,6 +46,7 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"(\S+) and (\S+) are different units", r"单位不同：\1 与 \2"),
     (r"a dot is only for :pack\.parameter and link\.property", "点号只用于“:场景.参数”和“关联.监测项”"),
     (r"(.*) with (\w+) is not part of the language", r"不支持这种写法（\1 \2）"),
+    (r'"(.*)" is no choice of (.*)', r"\2没有“\1”这个选项"),
     (r"(.*) is not part of the language", r"不支持这种写法（\1）"),
     (r"it has neither when nor absent", "条件和无数据时长都没有"),
     (r'its scale has no level "(.*)"', r"没有“\1”这个级别"),
@@ -85,8 +86,9 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"Known here: nothing\.", "这里没有可用的名称。"),
     (r"Known here: (.*)\.", r"可用：\1。"),
     (r"Levels of the scale: (.*)\.", r"可用级别：\1。"),
+    (r"It is one of: (.*)\.", r"可选：\1。"),
     (
-        r"Use \+ - \* /, comparisons,.* and the functions (.*)\.",
+        r"Use \+ - \* /, comparisons.* and the functions (.*)\.",
         r"可用：+ - * /、比较、BETWEEN、IN、IS NULL、AND、OR、NOT、CASE WHEN，函数 \1。",
     ),
 )

@@ -26,8 +26,7 @@ from zhiwan.city.portal.audit_words import action_word, process_word
 from zhiwan.city.portal.changes import changes, in_short
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import both, moment_text
-from zhiwan.city.portal.views.base import View, csv_download, not_found, signed_in
-from zhiwan.city.portal.views.data import NotATime
+from zhiwan.city.portal.views.base import NotATime, View, csv_download, not_found, signed_in
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.guard.chain import ZERO
 
