@@ -172,4 +172,5 @@ def main(host: str, port: int) -> None:
     """`zhiwan hj212`; Django is set up."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     the_bus()  # without it nothing can be stored: say so at once
+    packs()  # reads the district's changes from the database, which may not be asked from within the loop
     asyncio.run(_run(host, port))

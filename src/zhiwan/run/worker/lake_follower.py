@@ -86,6 +86,11 @@ class LakeFollower:
                 self._changed.notify_all()
         return sum(parcel.frame.height for parcel in taken)
 
+    @property
+    def has_done(self) -> bool:
+        """Whether parcels wait to leave the outbox."""
+        return bool(self._done)
+
     def take_done(self) -> list[str]:
         """Keys of parcels the lake has, since the last call: they may leave the outbox."""
         with self._changed:

@@ -198,7 +198,9 @@ class Pipeline:
             self.judging.release(alarm)
         judgement = tick(self.brain.book, self.brain.world, self.judging, now)
         self._note_problems(judgement)
-        if self.judging.has_changed() or judgement.events or judgement.derived.height or released or self._unsaved:
+        told = self.judging.has_changed() or judgement.events or judgement.derived.height or released
+        # Parcels that the lake has leave the outbox with a commit, and a quiet city has no other.
+        if told or self._unsaved or self._follower.has_done:
             # No message brought these rows: number 0 keeps them clear of any stream's count.
             derived = judgement.derived.with_columns(pl.lit(0, pl.Int64).alias("seq"))
             kept = lake_rows(empty_observations(), derived)

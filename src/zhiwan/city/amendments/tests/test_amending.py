@@ -121,8 +121,8 @@ def test_who_proposed_takes_it_back_and_nobody_else(as_: As) -> None:
 def test_both_persons_stand_in_the_audit(as_: As) -> None:
     made = approve(as_, propose(as_, lasting="5min"))
     with acting_system("web"):
-        told = list(AuditRecord.objects.filter(subject=f"amendment:{made.pk}").order_by("id"))
-    assert [(one.action, str(one.user)) for one in told] == [("rule.propose", "lin"), ("rule.sign", "zhou")]
+        told = list(AuditRecord.objects.filter(subject=f"amendment:{made.pk}").order_by("recorded_at", "seq"))
+    assert [(one.action, one.account) for one in told] == [("rule.propose", "lin"), ("rule.sign", "zhou")]
     assert told[1].before == {"lasting": "0s"}
     assert told[1].after is not None
     assert {"lasting": "5min", "serial": 1, "subject": RULE}.items() <= told[1].after.items()

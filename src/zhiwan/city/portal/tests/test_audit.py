@@ -219,7 +219,7 @@ def test_what_a_check_found_is_said_in_both_languages(admin: Client, enter: Ente
     assert "records 3–3 are missing" in english.get("/audit/chains").content.decode()
     assert "发现 1 处问题" in admin.get("/audit").content.decode()
     health = admin.get("/health").content.decode()
-    assert "the last check found something" in health
+    assert "最近一次核验发现审计记录被改动或缺失" in health
 
 
 def test_every_finding_and_every_blindness_has_its_sentences() -> None:

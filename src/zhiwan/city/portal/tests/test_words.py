@@ -129,7 +129,7 @@ def test_a_cell_that_looks_like_a_formula_is_text(cell: object, written: str) ->
         ("sum(flow, '1h') > 1", "sum 回看"),
         ("value > 1; value > 2", "只能写一个表达式"),
         ("value > 1 -- high", "表达式里不写注释"),
-        ("kind > 'a'", "文字不能比较大小"),
+        ("kind = 'a'", "没有“a”这个选项"),
         ("value", "这里需要真假，得到的是数值"),
         ("value = 'a'", "数值和文字不能混用"),
         ("value IN ()", ""),
