@@ -37,7 +37,9 @@ def work() -> None:
 
 def numbers() -> dict[str, int]:
     with acting_system("web"), connection.cursor() as cursor:
-        cursor.execute("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")
+        # What the clock asks for (signing heads of the audit) comes when it is due, whatever a test does.
+        by_request = "SELECT status::text, count(*) FROM procrastinate_jobs WHERE task_name NOT LIKE %s GROUP BY 1"
+        cursor.execute(by_request, ["zhiwan.audit.%"])
         found = dict(cursor.fetchall())
         cursor.execute("SELECT (SELECT count(*) FROM cases_case), (SELECT count(*) FROM watch_warning)")
         found["cases"], found["warnings"] = cursor.fetchone()
