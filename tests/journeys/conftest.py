@@ -20,6 +20,8 @@ from running import Product, Visit, attach_product, start_product, stop_product,
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # MapLibre needs WebGL: software rendering where there is no graphics card.
 BROWSER_ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+# A server has no loudspeaker: without this its browser stops the sound that a page has begun.
+BROWSER_ARGUMENTS += ["--disable-audio-output"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

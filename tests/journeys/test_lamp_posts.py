@@ -79,8 +79,8 @@ def test_a_post_shows_what_hangs_on_it_and_who_owns_it(product: Product, visit: 
 @pytest.mark.mission("A18")
 def test_posts_and_lines_are_on_the_map_and_their_faults_in_one_queue(visit: Visit, alarm: dict[str, Any]) -> None:
     page = visit("/")
-    expect(page.get_by_label("智慧灯杆")).to_be_checked()
-    expect(page.get_by_label("待整治架空线")).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="智慧灯杆")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="待整治架空线")).not_to_be_checked()
     page.goto(page.url.rstrip("/") + "/cases?kind=base.lamps.fault&state=")
     queue = page.locator("main tbody")
     expect(queue).to_contain_text("漏电流")

@@ -169,7 +169,7 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
     for path in PAGES:
         page.goto(product.url + path)
         expect(page, path).to_have_title(re.compile("^【推演】"), timeout=20_000)
-        assert page.locator(".story-banner").is_visible(), path
+        expect(page.locator(".story-banner"), path).to_be_visible()
     assert page.locator(".story-step.is-done").count() == 9
     for path in EXPORTS:
         export = page.request.get(f"{product.url}/{path}?format=csv&state=all")

@@ -37,7 +37,9 @@ def test_an_alarm_is_acknowledged_once(enter: Enter) -> None:
     desk = enter("desk")
     url = reverse("portal:alarm_acknowledge", args=["a1"])
     assert desk.get(url).status_code == 405
+    assert f'action="{url}"' in desk.get("/alarms/a1").content.decode(), "the page offers it"
     assert "已确认告警。" in send(desk, url)
+    assert f'action="{url}"' not in desk.get("/alarms/a1").content.decode()
     assert one(Alarm).acknowledged_by_id == "desk"
     assert "这条告警已由 desk 确认" in send(desk, url)
 

@@ -111,6 +111,7 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "case": _case_of(row.id),
         "lasting": kept.get("lasting", rule.lasting if rule is not None and rule.lasting != "0s" else None),
         "absent": kept.get("absent", rule.absent if rule is not None else None),
+        "may_acknowledge": row.acknowledged_at is None,
         "judged_by": kept.get("version", row.rule_version),
         "changed_since": rule is not None and kept.get("version", rule.version) != rule.version,
     }
