@@ -13,8 +13,17 @@ const RED = new Set(["red", "maroon", "purple"]); // the air scale goes on above
 let context;
 let rang = -Infinity;
 
-export const isRed = (hint) =>
-  hint.kind === "alarm" && (hint.event === "opened" || hint.event === "raised") && RED.has(hint.tone);
+const red = new Set(); // alarms known to be red here: correcting one of them is no news
+
+// Late data may turn an alarm red as well: that is told as `corrected`, and is as red as any other.
+function turnsRed(hint) {
+  if (hint.kind !== "alarm") return false;
+  const isRed = RED.has(hint.tone) && hint.state === "open";
+  const isNews = hint.event === "opened" || hint.event === "raised" || (hint.event === "corrected" && !red.has(hint.id));
+  if (isRed) red.add(hint.id);
+  else red.delete(hint.id);
+  return isRed && isNews;
+}
 
 function ring() {
   if (context?.state !== "running" || performance.now() - rang < REST) return;
@@ -77,7 +86,7 @@ export function startSound() {
   });
   for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => context?.state !== "running" && wake());
   addEventListener("storage", (event) => event.key === KEY && set(event.newValue === "on"));
-  document.addEventListener("live:changes", (event) => on && event.detail.some(isRed) && ring());
+  document.addEventListener("live:changes", (event) => event.detail.filter(turnsRed).length > 0 && on && ring());
   button.hidden = false;
   set(remembered());
 }
