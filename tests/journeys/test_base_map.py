@@ -138,7 +138,7 @@ def assert_drawn(page: Page, browser: Browser, url: str) -> None:
 def test_a_pmtiles_file_of_the_place_is_drawn(mapped: Product, page: Page, browser: Browser) -> None:
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.headers.get("range", "")) if "base.pmtiles" in one.url else None)
-    assert_drawn(page, browser, f"{mapped.url}/?later=1")
+    assert_drawn(page, browser, f"{mapped.url}/setup?later=1")
     assert asked
     assert all(one.startswith("bytes=") for one in asked), "only the parts that are shown"
 
@@ -149,4 +149,4 @@ def test_vector_tiles_of_a_map_service_are_drawn(
     declare(place, f"url: '{service}/{{z}}/{{x}}/{{y}}.pbf'")
     command = [sys.executable, "-m", "zhiwan.run.cli", "place", "load", "--data", str(mapped.data)]
     subprocess.run(command, check=True, capture_output=True)
-    assert_drawn(page, browser, f"{mapped.url}/?later=1")
+    assert_drawn(page, browser, f"{mapped.url}/setup?later=1")
