@@ -25,8 +25,7 @@ from running import Product, Visit
 Begin = Callable[..., subprocess.Popen[str]]
 PAGES = (
     "/", "/alarms", "/warnings", "/responses", "/cases", "/indicators", "/entities", "/data/set-aside",
-    "/data/quality", "/rules", "/health", "/warnings/new", "/warnings/outside", "/mission", "/import", "/setup",
-    "/story",
+    "/data/quality", "/rules", "/health", "/warnings/new", "/warnings/outside", "/mission", "/import", "/story",
 )  # fmt: skip
 EXPORTS = ("alarms", "cases", "entities", "indicators", "data/set-aside", "data/quality", "mission")
 
@@ -171,6 +170,10 @@ def test_a_story_is_played_beside_the_live_city_and_leaves_nothing(
         expect(page, path).to_have_title(re.compile("^【推演】"), timeout=20_000)
         expect(page.locator(".story-banner"), path).to_be_visible()
     assert page.locator(".story-step.is-done").count() == 9
+    refused = page.request.get(f"{product.url}/setup")
+    assert (refused.status, "<title>【推演】" in refused.text()) == (403, True), (
+        "a place is set up in the live city only"
+    )
     for path in EXPORTS:
         export = page.request.get(f"{product.url}/{path}?format=csv&state=all")
         assert "story-typhoon" in export.headers["content-disposition"], path

@@ -14,6 +14,7 @@ Tests that use other packs call `forget()`.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -225,6 +226,8 @@ def the_bus() -> Bus:
                     raise NoBus()
                 file = settings.ZHIWAN_NATS_CREDENTIALS_FILE
                 _bus = NatsBus(settings.ZHIWAN_NATS_URL, Path(file) if file else None, name="city")
+                # A command that tells pages something and ends at once would take the hint with it.
+                atexit.register(_bus.close)
     return _bus
 
 

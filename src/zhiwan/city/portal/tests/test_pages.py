@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -130,6 +131,23 @@ def test_a_story_that_was_dropped_meanwhile_shows_nothing_more(enter: Enter) -> 
     gone = desk.get(reverse("portal:story_steps"))
     assert (gone.status_code, gone.headers["X-Zhiwan-Space"]) == (204, "live")
     assert desk.get(reverse("portal:story")).status_code == 200
+
+
+def test_what_the_browser_keeps_for_one_space_is_not_asked_for_in_another(enter: Enter) -> None:
+    """The page reloads at an answer of another space: at one that the browser kept, it would do so for ever."""
+
+    def kept() -> str:
+        settings = re.search(r'<script id="map-data"[^>]*>(.*?)</script>', desk.get("/").content.decode(), re.S)
+        assert settings
+        return str(json.loads(settings[1])["areas"])
+
+    desk = enter("desk")
+    live = kept()
+    assert desk.get(live).headers["Cache-Control"] == "private, max-age=300"
+    with acting_system("cli"):
+        Space.objects.create(id="day", title_zh="一天", title_en="A day", clock=[], told={})
+    desk.post(reverse("portal:space"), {"space": "day"})
+    assert (kept() == live, desk.get(kept()).status_code) == (False, 200)
 
 
 def test_a_part_that_refreshes_itself_is_in_the_answer_it_asks_for(enter: Enter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs, place
+from zhiwan.city.people.acting import current_actor, current_space
 from zhiwan.city.portal import assets_built, queries
 from zhiwan.city.portal.numbers import unit_text
 from zhiwan.city.portal.templatetags.portal import called, said
@@ -68,7 +69,7 @@ def _map_settings(request: HttpRequest, where: Place) -> dict[str, Any]:
         "bounds": [where.bounds[:2], where.bounds[2:]],
         "base": _base_map(where),
         "attribution": said(notice) if notice else "",
-        "areas": reverse("portal:map_areas"),
+        "areas": f"{reverse('portal:map_areas')}?{urlencode({'of': _kept_for()})}",
         "state": reverse("portal:map_state"),
         "card": reverse("portal:map_card", args=["ID"]),
         "area_card": reverse("portal:map_area_card", args=["CODE"]),
@@ -82,6 +83,12 @@ def _map_settings(request: HttpRequest, where: Place) -> dict[str, Any]:
             "Map.Title": _("地图"),
         },
     }
+
+
+def _kept_for() -> str:
+    """The space and the post that look: what the browser kept of the areas for others must not answer here."""
+    actor = current_actor()
+    return f"{current_space()} {actor.post.pk if actor and actor.post else ''}"
 
 
 def _base_map(where: Place) -> dict[str, Any] | None:
