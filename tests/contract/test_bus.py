@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bus_contract import BusContract, drain
+from nats.aio.msg import Msg
 
 from zhiwan.kernel.bus.lean_reader import Delivery
 from zhiwan.kernel.bus.memory import MemoryBus
-from zhiwan.kernel.bus.messages import INTAKE, MQTT, BusUnavailable
+from zhiwan.kernel.bus.messages import INTAKE, LIVE_CHANGES, MQTT, BusUnavailable
 from zhiwan.kernel.bus.nats_bus import NatsBus, NatsReader
 from zhiwan.kernel.bus.port import Bus
 from zhiwan.run.embedded.nats import Address, EmbeddedNats, free_port
@@ -48,6 +52,24 @@ class TestNatsBus(BusContract):
                 old.ack(found[-1].seq)
         yield bus
         bus.close()
+
+    def test_what_a_command_tells_pages_as_its_last_word_arrives(self, bus: NatsBus, small_server: Address) -> None:
+        heard: list[bytes] = []
+
+        async def hear(message: Msg) -> None:
+            heard.append(message.data)
+
+        bus._call(bus._client.subscribe(LIVE_CHANGES, cb=hear))
+        bus.ping()
+        program = "import django; django.setup(); from zhiwan.city.watch.hints import announce; announce([{'n': 1}])"
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "zhiwan.city.settings",
+            "ZHIWAN_NATS_URL": small_server.url,
+            "ZHIWAN_NATS_CREDENTIALS_FILE": str(small_server.credentials_file),
+        }
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+        bus.ping()
+        assert heard == [b'[{"n":1}]']
 
     def test_a_message_lost_on_the_way_comes_again_before_any_later_one(
         self, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
