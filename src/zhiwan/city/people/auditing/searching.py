@@ -48,7 +48,7 @@ class Filters:
     def told(self) -> dict[str, str]:
         """Those that are set, for the record of an export."""
         found = {name: getattr(self, name) for name in ("who", "post", "action", "subject", "space")}
-        times = {name: instant(at) for name in ("since", "until") if (at := getattr(self, name))}
+        times = {name: at.isoformat() for name in ("since", "until") if (at := getattr(self, name))}
         return {name: value for name, value in found.items() if value} | times
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial, wraps
 from typing import Any
 
@@ -26,7 +25,7 @@ from zhiwan.city.portal.audit_words import action_word, process_word
 from zhiwan.city.portal.changes import changes, in_short
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import both, moment_text
-from zhiwan.city.portal.views.base import NotATime, View, csv_download, not_found, signed_in
+from zhiwan.city.portal.views.base import NotATime, View, csv_download, moment_given, not_found, signed_in
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.guard.chain import ZERO
 
@@ -97,21 +96,10 @@ def _filters(request: HttpRequest) -> tuple[Filters, str]:
         who=given("who"), post=given("post"), action=given("action"), subject=given("subject"), space=given("space")
     )
     try:
-        since, until = _moment(request.GET.get("since", "")), _moment(request.GET.get("until", ""))
+        since, until = (moment_given(request.GET.get(name, "")) for name in ("since", "until"))
     except NotATime as refused:
         return texts, sentence(refused)
     return replace(texts, since=since, until=until), ""
-
-
-def _moment(text: str) -> datetime | None:
-    """A local time of a form. Raises NotATime."""
-    if not text.strip():
-        return None
-    try:
-        found = datetime.fromisoformat(text.strip())
-        return found if found.tzinfo else timezone.make_aware(found)
-    except (ValueError, OverflowError):
-        raise NotATime(given=text[:40]) from None
 
 
 def _with_posts(rows: list[AuditRecord]) -> list[tuple[AuditRecord, Post | None]]:
