@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from zhiwan.city.people.acting import current_actor
-from zhiwan.city.people.models import AuditRecord
+from zhiwan.city.people.models import AuditRecord, User
 
 
 def record(
@@ -31,4 +33,25 @@ def record(
         after=dict(after) if after is not None else None,
         address=actor.address if actor else None,
         space=actor.space if actor else "live",
+    )
+
+
+def record_of_account(
+    action: str,
+    user: User,
+    address: str | None,
+    *,
+    at: datetime | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """What an account does to itself, or at the door, where no post is chosen yet: in its own name, without a post."""
+    actor = current_actor()
+    AuditRecord.objects.create(
+        at=at or timezone.now(),
+        user=user,
+        actor=str(user),
+        action=action,
+        subject=f"user:{user.username}",
+        after=dict(after) if after is not None else None,
+        address=address or (actor.address if actor else None),
     )

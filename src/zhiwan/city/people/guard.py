@@ -18,6 +18,13 @@ DESK = frozenset({"duty_chief", "operator"})  # the operations centre
 #: action → roles that may do it. `roles` of a call are added; an action that is not listed is refused.
 ALLOWED: dict[str, frozenset[str]] = {
     "people.manage": frozenset({SYSTEM, "duty_chief"}),
+    "account.see": frozenset({"duty_chief", "system_admin", "security_admin"}),
+    "account.switch": frozenset({"duty_chief", "system_admin", "security_admin"}),
+    "account.unlock": frozenset({"duty_chief", "security_admin"}),
+    "account.recover": frozenset({SYSTEM, "duty_chief", "security_admin"}),
+    "session.revoke": frozenset({"duty_chief", "security_admin", "system_admin"}),
+    "service.manage": frozenset({SYSTEM, "duty_chief", "system_admin"}),
+    "firm.register": frozenset({SYSTEM, "duty_chief", "counter_clerk"}),
     "registry.load": frozenset({SYSTEM}),
     "registry.found": frozenset({SYSTEM, "duty_chief"}),
     "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
