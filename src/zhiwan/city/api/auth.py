@@ -1,4 +1,4 @@
-"""Bearer keys of service accounts: each acts through its account's post, with that post's towns and rights, within scopes."""
+"""Bearer keys of service accounts: each acts through its account's post, with its towns and rights, within scopes."""
 
 from __future__ import annotations
 

@@ -97,3 +97,12 @@ def require(action: str, *, town: str | None = None, roles: Iterable[str] = (), 
     if town is not None and actor.towns is not None and town not in actor.towns:
         raise OutOfScope(post=actor.post.id, town=town or "the district", towns=", ".join(sorted(actor.towns)))
     return actor
+
+
+def may(action: str) -> bool:
+    """Whether the post that acts may do `action` at all: for what a page offers. The action asks again."""
+    try:
+        require(action)
+    except InputRefused:
+        return False
+    return True

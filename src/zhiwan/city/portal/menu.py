@@ -9,15 +9,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from zhiwan.city.people import guard
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `counted` names the figure beside it (portal/frame.py)."""
+    """One line of the menu. `counted` names the figure beside it (portal/frame.py); with `needs` it is shown to posts
+    that may do that action."""
 
     view: str
     title: Any
     icon: str
     counted: str = ""
+    needs: str = ""
 
 
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
@@ -53,6 +57,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),
+            Entry("accounts", gettext_lazy("账号"), icon="users", needs="account.see"),
+            Entry("firms", gettext_lazy("企业登记"), icon="building-store", needs="firm.register"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),
     ),
@@ -65,6 +71,8 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     for title, entries in MENU:
         rows = []
         for entry in entries:
+            if entry.needs and not guard.may(entry.needs):
+                continue
             url = reverse(f"portal:{entry.view}")
             current = path == url or (url != "/" and path.startswith(url + "/"))
             count = counts.get(entry.counted, 0)

@@ -4,13 +4,14 @@ register(code, name, person, number, valid_to)          at the counter, which ha
 grant(by, firm, person, number, valid_to, administrator) -> FirmStaff      by an administrator of the firm
 end(by, staff)                                          never the last administrator
 send_code(code, number, address) · sign_in(code, number, sms_code, address) -> (User, Post)
-staff_of(firm, at) · grants_of(user, at)
+staff_of(firm, at) · grants_of(user, at) · listed(text, at, page)
 
 Nobody becomes a firm by typing its code, which anyone can look up: the first administrator is entered by an office.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from zhiwan.city.paging import Page, paged
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.audit import record_of_account
@@ -190,3 +192,33 @@ def grants_of(user: User, at: datetime) -> list[FirmStaff]:
     with acting_system("web"):
         rows = FirmStaff.objects.filter(in_force(timezone.localdate(at)), user=user)
         return list(rows.select_related("firm__post").order_by("firm_id"))
+
+
+@dataclass(frozen=True)
+class FirmRow:
+    """A firm as the counter lists it."""
+
+    firm: Firm
+    staff: int
+    administrators: tuple[str, ...]
+
+
+def listed(*, text: str = "", at: datetime, page: int = 1, size: int = 50) -> Page[FirmRow]:
+    """Registered firms by name, found by a part of the name or the code."""
+    with acting_system("web"):
+        found = Firm.objects.order_by("name", "code")
+        if text:
+            found = found.filter(Q(name__icontains=text) | Q(code__startswith=text.upper()))
+        firms = paged(found, lambda firm: firm, page, size)
+        grants: dict[str, list[FirmStaff]] = {}
+        for one in FirmStaff.objects.filter(in_force(timezone.localdate(at)), firm__in=firms.rows):
+            grants.setdefault(one.firm_id, []).append(one)
+        rows = [
+            FirmRow(
+                firm,
+                len(grants.get(firm.code, ())),
+                tuple(one.name for one in grants.get(firm.code, ()) if one.administrator),
+            )
+            for firm in firms.rows
+        ]
+        return Page(rows, firms.total, firms.page, firms.size)

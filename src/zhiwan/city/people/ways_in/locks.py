@@ -1,13 +1,14 @@
-"""What wrong tries in a row do: after five the way in is locked for a while, whoever knocks and whether the name exists.
+"""What wrong tries in a row do: after five the way in is locked for a while, whether the name exists or not.
 
 A try is counted *before* the proof is looked at and forgiven when it is right, so that a burst of guesses at the same
 moment gets no more looks than five.
 
-begin(what, whose, at) -> tries left      forgive(what, whose)      lifted(...)      state(...) -> Tries
+begin(what, whose, at) -> tries left      forgive(what, whose)      until(whats, names, at) -> who is locked
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,11 +59,12 @@ def forgive(what: str, whose: str) -> None:
         Lock.objects.filter(key=_key(what, whose)).delete()
 
 
-def state(what: str, whose: str) -> Tries:
-    """What is known of wrong tries, for the page of accounts."""
+def until(whats: Iterable[str], names: Iterable[str], at: datetime) -> dict[str, datetime]:
+    """Which of these names are locked in any of these ways, and until when: for the page of accounts."""
+    keys = {_key(what, name): name for name in names for what in whats}
     with acting_system("web"):
-        row = Lock.objects.filter(key=_key(what, whose)).first()
-    return Tries(row.failures, row.last_at, row.until) if row else Tries()
+        found = Lock.objects.filter(key__in=keys, until__gt=at).order_by("until")
+        return {keys[bytes(row.key)]: row.until for row in found if row.until is not None}
 
 
 def _key(what: str, whose: str) -> bytes:

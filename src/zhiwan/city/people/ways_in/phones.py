@@ -3,7 +3,7 @@
 read(text) -> number                              raises PhoneRefused
 send(number, purpose, text, address)              raises TooOften, MessageNotSent
 check(number, purpose, code, at)                  once; raises CodeRefused
-key(number) · tail(number) · masked(tail)
+key(number) · tail(number) · masked(tail) · of(user)
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, rates, sms
 from zhiwan.city.people.ways_in.errors import CodeRefused, MessageNotSent, PhoneRefused
-from zhiwan.city.people.ways_in.models import PhoneCode
+from zhiwan.city.people.ways_in.models import PhoneCode, PhoneNumber
 from zhiwan.city.people.ways_in.seals import keyed
 from zhiwan.kernel.facts.ids import is_mobile
 
@@ -47,6 +48,12 @@ def tail(number: str) -> str:
 def masked(last: str) -> str:
     """A number as pages show it."""
     return f"*******{last}"
+
+
+def of(user: User) -> PhoneNumber | None:
+    """The verified phone of an account: residents have one, staff may have none."""
+    with acting_system("web"):
+        return PhoneNumber.objects.filter(user=user).first()
 
 
 def send(

@@ -1,4 +1,4 @@
-"""Family proxies (家人代办): somebody acts for an elder or a child until a day, once that person's phone has confirmed it.
+"""Family proxies (家人代办): somebody acts for an elder until a day, once that person's phone has confirmed it.
 
 ask(agent, number, name, relation, valid_to, address) -> Proxy      a code goes to the ward's phone
 confirm(agent, proxy, code, address)                                the ward tells the code, and it begins
@@ -32,11 +32,15 @@ def in_force(day: date) -> Q:
     return Q(confirmed_at__isnull=False, ended_at=None, valid_to__gte=day)
 
 
+def last_day(at: datetime) -> date:
+    """The latest day a grant may end on."""
+    return timezone.localdate(at) + timedelta(days=limits.at(at).grant_days)
+
+
 def check_end(valid_to: date, at: datetime) -> None:
     """A grant ends: not in the past, not later than the limit. Raises GrantRefused."""
-    today, most = timezone.localdate(at), limits.at(at).grant_days
-    if not today <= valid_to <= today + timedelta(days=most):
-        raise GrantRefused(problem=_("截止日期要在今天到 {n} 天之内。").format(n=most))
+    if not timezone.localdate(at) <= valid_to <= last_day(at):
+        raise GrantRefused(problem=_("截止日期要在今天到 {day} 之间。").format(day=last_day(at).isoformat()))
 
 
 def ask(
@@ -83,7 +87,7 @@ def send_code(*, agent: User, proxy: Proxy, address: str, at: datetime | None = 
 
     def words(code: str, minutes: int) -> str:
         return _(
-            "【智湾】{who} 申请为您代办事项，有效期到 {day}。同意请把验证码 {code} 告诉对方（{n} 分钟内有效）；不同意请勿理会。"
+            "【智湾】{who} 申请为您代办事项，到 {day} 为止。同意请把验证码 {code} 告诉对方（{n} 分钟内有效）；不同意请勿理会。"
         ).format(who=str(agent), day=proxy.valid_to.isoformat(), code=code, n=minutes)
 
     phones.send(number=_number(proxy), purpose=_purpose(proxy), words=words, address=address, at=at)

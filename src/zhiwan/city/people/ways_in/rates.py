@@ -1,4 +1,4 @@
-"""How often something may be done in a while, per account, phone or address: counters in PostgreSQL, one statement each.
+"""How often something may be done in a while, per account, phone or address: counters in PostgreSQL.
 
     spend("code:phone", phone, most=1, per=timedelta(minutes=1), at=now)      counts, and raises TooOften beyond `most`
     require_left(...)                                                         raises TooOften without counting

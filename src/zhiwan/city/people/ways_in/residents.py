@@ -1,4 +1,4 @@
-"""Residents: an account is a verified phone. It holds the post `resident`, which has no towns and so sees no guarded row.
+"""Residents: an account is a verified phone. It holds the post `resident`, without towns: it sees no guarded row.
 
 send_code(number, address) · sign_in(number, code, address) -> User
 account_of(number, at) -> User       made at the first time; used where a phone was just verified
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.acting import Actor, acting_system
 from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import Holding, Organisation, Post, Scope, User
 from zhiwan.city.people.ways_in import own, phones
@@ -27,6 +27,11 @@ RESIDENT, FIRM = "resident", "firm"
 PUBLIC = frozenset({RESIDENT, FIRM})
 PURPOSE = "sign_in"
 MOST_NAME = 40
+
+
+def is_public(actor: Actor | None) -> bool:
+    """Whether a resident or a firm acts."""
+    return actor is not None and actor.post is not None and actor.post.role in PUBLIC
 
 
 def send_code(*, number: str, address: str, at: datetime | None = None) -> None:

@@ -4,6 +4,7 @@ create(title, post, scopes, days) -> (ServiceAccount, key)       the key is show
 rotate(account, days) -> key            a new key; the old ones live on for some hours, so that nothing has to stop
 end_key(key_id) · end_account(account)  at once
 find(key, address, at) -> ServiceKey | None       for the API's door; notes that it was used
+accounts() · account(id)
 """
 
 from __future__ import annotations
@@ -114,6 +115,17 @@ def find(key: str, *, address: str | None, at: datetime) -> ServiceKey | None:
     if row is not None and (row.last_used_at is None or at - row.last_used_at >= USED_EVERY):
         ServiceKey.objects.filter(pk=row.pk).update(last_used_at=at, last_address=address)
     return row
+
+
+def accounts() -> list[ServiceAccount]:
+    """All of them with their keys, the running ones first."""
+    found = ServiceAccount.objects.select_related("post").prefetch_related("keys")
+    return sorted(found, key=lambda one: (one.ended_at is not None, one.title))
+
+
+def account(id: int) -> ServiceAccount | None:
+    """One of them."""
+    return ServiceAccount.objects.select_related("post").filter(pk=id).first()
 
 
 def _scopes(wished: Iterable[str]) -> list[str]:

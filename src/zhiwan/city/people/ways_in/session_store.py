@@ -64,7 +64,7 @@ class SessionStore(DatabaseStore):
         facts, now = data.get(FACTS) or {}, timezone.now()
         second_at = facts.get("second_at")
         return Session(
-            session_key=kept(self._get_or_create_session_key()),
+            session_key=kept(self._get_or_create_session_key()),  # type: ignore[attr-defined]
             session_data=self.encode(data),
             expire_date=self.get_expiry_date(),
             user_id=data.get(SESSION_KEY),
@@ -82,7 +82,7 @@ class SessionStore(DatabaseStore):
         if self.session_key is None or must_create:
             super().save(must_create=must_create)
             return
-        made = self.create_model_instance(self._get_session(no_load=False))
+        made = self.create_model_instance(self._get_session(no_load=False))  # type: ignore[attr-defined]
         kept_fields = ("session_data", "expire_date", "user_id", "address", "agent", "how", "second_at", "wall")
         values = {name: getattr(made, name) for name in kept_fields}
         if Session.objects.filter(session_key=made.session_key, ended_at=None).update(**values) != 1:

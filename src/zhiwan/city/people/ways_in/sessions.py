@@ -1,4 +1,4 @@
-"""What is signed in: how a session begins, is seen, is listed and ends, for its owner and for the security administrator.
+"""What is signed in: how a session begins, is seen, is listed and ends, for its owner and for administrators.
 
 enter(request, user, how, second_at)          the browser is signed in
 of(user, at) -> [Session]                     the devices of an account, newest first
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import orjson
-from django.contrib.auth import login
+from django.contrib.auth import login, update_session_auth_hash
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -52,6 +52,18 @@ def enter(
     }
     request.session.set_expiry(now + limits.at(now).session)
     record_of_account("people.sign_in", user, address, at=now, after={"how": how, "second_factor": bool(second_at)})
+
+
+def keep_after_new_password(request: HttpRequest, user: User) -> None:
+    """This browser goes on after its account changed the password; Django binds sessions to the password's hash."""
+    update_session_auth_hash(request, user)
+
+
+def become_wall(request: HttpRequest) -> None:
+    """This browser only looks from now on, and is not signed out for being idle (presence.py refuses the rest)."""
+    request.session[FACTS] = {**request.session.get(FACTS, {}), "wall": True}
+    if isinstance(request.user, User):
+        record_of_account("account.become_wall", request.user, None)
 
 
 def confirm_second(request: HttpRequest, at: datetime) -> None:

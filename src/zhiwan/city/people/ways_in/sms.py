@@ -31,16 +31,11 @@ ATTEMPTS = 2
 class Gateway(Protocol):
     """Takes a message for a phone. Raises MessageNotSent."""
 
-    #: Whether messages stay in this machine: then the page says where they are.
-    local: bool
-
     def send(self, number: str, text: str) -> None: ...
 
 
 class FileGateway:
     """Messages of a machine that is connected to no gateway."""
-
-    local = True
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -56,16 +51,12 @@ class FileGateway:
 class ConsoleGateway:
     """Messages in the log of the web process."""
 
-    local = True
-
     def send(self, number: str, text: str) -> None:
         log.warning("short message to %s: %s", number, text)
 
 
 class HttpGateway:
     """A gateway that takes JSON over HTTPS (HTTP only on this machine)."""
-
-    local = False
 
     def __init__(self, url: str, key: str) -> None:
         if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
@@ -97,10 +88,19 @@ def gateway() -> Gateway:
     return _made(settings.ZHIWAN_SMS, settings.ZHIWAN_SMS_KEY_FILE, str(settings.ZHIWAN_DATA))
 
 
+def stays_here() -> bool:
+    """Whether messages leave this machine at all; if not, the page says where they are."""
+    return settings.ZHIWAN_SMS in ("file", "console")
+
+
 @cache
 def _made(which: str, key_file: str, data: str) -> Gateway:
     if which == "file":
         return FileGateway(Path(data) / "sms" / "outbox.jsonl")
     if which == "console":
         return ConsoleGateway()
-    return HttpGateway(which, Path(key_file).read_text(encoding="utf-8").strip() if key_file else "")
+    try:
+        key = Path(key_file).read_text(encoding="utf-8").strip() if key_file else ""
+    except OSError as problem:
+        raise MessageNotSent(why=f"The key file of the gateway cannot be read: {problem.strerror}.") from problem
+    return HttpGateway(which, key)

@@ -6,11 +6,13 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startPresence } from "./presence.js";
 import { startSound } from "./sound.js";
 
 startAges();
 startDialogs();
 startKeys();
 startMenus();
+startPresence();
 startSound();
 startLive();
