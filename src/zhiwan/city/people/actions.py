@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.models import Holding, Post, SignInLink, User
-from zhiwan.city.people.ways_in import passwords
+from zhiwan.city.people.ways_in import demands, passwords
 from zhiwan.city.people.ways_in.hashes import digest as digest
 from zhiwan.kernel.facts.errors import InputRefused
 
@@ -59,7 +59,7 @@ def create_link(*, user: User, minutes: int = 15, anywhere: bool = False, at: da
 
     Links of the same account and sort made before stop to work.
     """
-    guard.require("people.manage")
+    demands.require_rank(guard.require("people.manage"), user)
     now = at or timezone.now()
     token = secrets.token_urlsafe(24)
     SignInLink.objects.filter(user=user, used_at=None, anywhere=anywhere, recovery=False).update(expires_at=now)

@@ -87,7 +87,8 @@ def send_code(*, agent: User, proxy: Proxy, address: str, at: datetime | None = 
 
     def words(code: str, minutes: int) -> str:
         return _(
-            "【智湾】{who} 申请为您代办事项，到 {day} 为止。同意请把验证码 {code} 告诉对方（{n} 分钟内有效）；不同意请勿理会。"
+            "【智湾】{who} 申请为您代办事项，到 {day} 为止。同意请把验证码 {code} 告诉对方"
+            "（{n} 分钟内有效）；不同意请勿理会。"
         ).format(who=str(agent), day=proxy.valid_to.isoformat(), code=code, n=minutes)
 
     phones.send(number=_number(proxy), purpose=_purpose(proxy), words=words, address=address, at=at)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import SignInLink, User
-from zhiwan.city.people.ways_in import limits, locks, passwords, second_factor, sessions
+from zhiwan.city.people.ways_in import demands, limits, locks, passwords, second_factor, sessions
 from zhiwan.city.people.ways_in.errors import NotYours
 from zhiwan.city.people.ways_in.hashes import digest
 
@@ -26,6 +26,7 @@ def _require_another(action: str, user: User) -> None:
     actor = guard.require(action)
     if actor.user is not None and actor.user.pk == user.pk:
         raise NotYours()
+    demands.require_rank(actor, user)
 
 
 @transaction.atomic

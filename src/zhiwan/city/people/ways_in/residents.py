@@ -96,7 +96,7 @@ def rename(*, user: User, name: str, at: datetime | None = None) -> None:
     own.require(user)
     wished = name.strip()
     if not 1 <= len(wished) <= MOST_NAME:
-        raise GrantRefused(problem=f"A name has 1 to {MOST_NAME} characters.")
+        raise GrantRefused(problem=_("称呼为 1 到 {n} 个字。").format(n=MOST_NAME))
     with acting_system("web"):
         user.display_name = wished
         user.save(update_fields=["display_name"])

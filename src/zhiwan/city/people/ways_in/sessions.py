@@ -26,7 +26,7 @@ from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import User
-from zhiwan.city.people.ways_in import limits, own
+from zhiwan.city.people.ways_in import demands, limits, own
 from zhiwan.city.people.ways_in.errors import NotYours
 from zhiwan.city.people.ways_in.models import Session
 from zhiwan.city.people.ways_in.session_store import FACTS, over
@@ -114,7 +114,7 @@ def end_all(*, user: User, why: str = "own", spare: str | None = None, at: datet
 @transaction.atomic
 def revoke(*, user: User, session: uuid.UUID | None = None, at: datetime | None = None) -> int:
     """The security administrator signs out one device of an account, or all."""
-    guard.require("session.revoke")
+    demands.require_rank(guard.require("session.revoke"), user)
     now = at or timezone.now()
     rows = Session.objects.filter(user=user)
     count = _end(rows.filter(public_id=session) if session else rows, "revoked", now)

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 from zhiwan.city.people.models import User
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import demands, limits, passwords, phones, residents, second_factor, sessions
+from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.agents import describe_agent
 from zhiwan.city.portal.views import grants
-from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.views.base import act_of_account, the_account, with_account
 
 
