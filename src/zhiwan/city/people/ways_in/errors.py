@@ -16,6 +16,7 @@ PartUnavailable
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from zhiwan.kernel.facts.errors import InputRefused, PartUnavailable
@@ -30,8 +31,9 @@ class TooOften(InputRefused):
     hint = "Wait; trying earlier does not help."
 
     def __init__(self, *, until: datetime, at: datetime) -> None:
-        self.retry_after = max(1, int((until - at).total_seconds()) + 1)
-        super().__init__(minutes=-(-self.retry_after // 60))
+        seconds = (until - at).total_seconds()
+        self.retry_after = max(1, int(seconds) + 1)
+        super().__init__(minutes=max(1, math.ceil(seconds / 60)))
 
 
 class Locked(TooOften):

@@ -7,6 +7,7 @@ keyed digests, what has to be read again (a TOTP secret, a phone to write to) se
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -81,6 +82,12 @@ class Session(AbstractBaseSession):
     wall = models.BooleanField(default=False)  # only looks, and is not signed out for being idle
     ended_at = models.DateTimeField(null=True)
     ended_why = models.CharField(max_length=16, blank=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from zhiwan.city.people.ways_in.session_store import SessionStore
+
+        return SessionStore
 
     class Meta:
         app_label = "people"

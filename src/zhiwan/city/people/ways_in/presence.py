@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from zhiwan.city.people.ways_in import sessions
 from zhiwan.city.people.ways_in.errors import WallOnlyLooks
+from zhiwan.city.people.ways_in.session_store import GONE
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+ENDED_COOKIE = "zhiwan_ended"  # why the last session of this browser ended
 #: What a wall may send: they change this browser, or end its session.
 OF_THE_BROWSER = frozenset({"/out", "/language", "/theme", "/here"})
 
@@ -27,9 +29,14 @@ class PresenceMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        row = getattr(request.session, "row", None)
+        row, why = getattr(request.session, "row", None), getattr(request.session, "ended", "")
         if row is None or row.user_id is None:
-            return self.get_response(request)
+            response = self.get_response(request)
+            if why and why != GONE and ENDED_COOKIE not in response.cookies:
+                # The session's own cookie goes with this answer; the sign-in page that follows says why.
+                secure = request.is_secure()
+                response.set_cookie(ENDED_COOKIE, why, max_age=600, httponly=True, samesite="Lax", secure=secure)
+            return response
         if row.wall and request.method not in SAFE and request.path not in OF_THE_BROWSER:
             return render(request, "portal/refused.html", {"refused": WallOnlyLooks()}, status=403)
         if of_a_person(request):

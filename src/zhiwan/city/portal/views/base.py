@@ -21,6 +21,7 @@ from zhiwan.city.people.acting import Actor
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, session_store
 from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
+from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
 from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.registry import spaces
@@ -153,7 +154,7 @@ def why_ended(request: HttpRequest) -> str:
         "password": _("密码已更改，请用新密码登录。"),
         "recovery": _("账号已按恢复链接重置，请用新密码登录。"),
     }
-    return words.get(getattr(request.session, "ended", ""), "")
+    return words.get(getattr(request.session, "ended", "") or request.COOKIES.get(ENDED_COOKIE, ""), "")
 
 
 def _status(problem: CityError) -> int:

@@ -16,6 +16,7 @@ from zhiwan.city.people.models import User
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import passwords, rates, recovery, sessions
 from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
+from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
 from zhiwan.city.portal import entering
 from zhiwan.city.portal.frame import THEME_COOKIE, THEMES
 from zhiwan.city.portal.refusals import sentence
@@ -33,7 +34,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         if request.user.is_authenticated:
             return redirect(onward)
-        return door(request, "sign_in", _("登录"), {**told, "ended": why_ended(request)})
+        response = door(request, "sign_in", _("登录"), {**told, "ended": why_ended(request)})
+        response.delete_cookie(ENDED_COOKIE, samesite="Lax")
+        return response
     name, password = request.POST.get("username", ""), request.POST.get("password", "")
     try:
         user = passwords.check_name_and_password(name=name, password=password, address=address_of(request))
