@@ -57,7 +57,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),
-            Entry("accounts", gettext_lazy("账号"), icon="users", needs="account.see"),
+            Entry("accounts", gettext_lazy("账号管理"), icon="users", needs="account.see"),
             Entry("firms", gettext_lazy("企业登记"), icon="building-store", needs="firm.register"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),

@@ -30,7 +30,7 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def code_in(message: dict[str, str]) -> str:
-    return re.findall(r"\b(\d{6})\b", message["text"])[0]
+    return str(re.findall(r"\b(\d{6})\b", message["text"])[0])
 
 
 def come_in(code: str, at: Any = AT, number: str = NUMBER, address: str = HERE) -> User:

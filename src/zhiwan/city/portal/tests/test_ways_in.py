@@ -21,7 +21,7 @@ from zhiwan.city.people.models import Organisation, Post, User
 from zhiwan.city.people.tests.test_grants import credit_code
 from zhiwan.city.people.tests.test_second_factor import code_at
 from zhiwan.city.people.ways_in import errors, firms, locks, phones, residents, second_factor
-from zhiwan.city.people.ways_in.models import RateWindow, ServiceKey, Session
+from zhiwan.city.people.ways_in.models import Firm, RateWindow, ServiceKey, Session
 from zhiwan.city.portal import entering
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.kernel.facts.errors import CityError
@@ -359,7 +359,7 @@ def test_a_firm_is_registered_comes_in_and_names_its_staff(enter: Enter) -> None
     assert stranger.get(staff).headers["Location"] == "/me"
     stranger.post(staff, {"name": "王", "phone": "13900000004", "valid_to": day})
     with acting_system("cli"):
-        assert len(firms.staff_of(firms.Firm.objects.get(), timezone.now())) == 2
+        assert len(firms.staff_of(Firm.objects.get(), timezone.now())) == 2
 
 
 # -- words
