@@ -25,7 +25,7 @@ from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.models import Post, User
-from zhiwan.city.people.ways_in import limits, passwords, services
+from zhiwan.city.people.ways_in import limits, machines, passwords
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
@@ -171,13 +171,13 @@ def write_demo_file(*, accounts: list[dict[str, str]], by_hand: dict[str, str]) 
 
 def _working(key: str | None) -> str:
     """A key that demo.json names, unless it has ended meanwhile."""
-    return key if key and services.find(key, address=None, at=timezone.now()) else ""
+    return key if key and machines.find(key, address=None, at=timezone.now()) else ""
 
 
 def _new_token() -> str:
     with acting_system("cli"):
         post = Post.objects.filter(role="duty_chief").first() or Post.objects.get(id=place().posts[0].id)
-        return services.create(title="demo.json", post=post, scopes=SCOPES)[1]
+        return machines.create(title="demo.json", post=post, scopes=SCOPES)[1]
 
 
 def sign_in_link(name: str = "", *, phone: bool = False) -> str:

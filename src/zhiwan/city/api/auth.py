@@ -12,7 +12,7 @@ from ninja.security import HttpBearer
 
 from zhiwan.city.api.scopes import OF_OPERATION
 from zhiwan.city.people.acting import LIVE, acting
-from zhiwan.city.people.ways_in import rates, services
+from zhiwan.city.people.ways_in import machines, rates
 from zhiwan.city.people.ways_in.errors import ScopeMissing
 from zhiwan.city.people.ways_in.models import ServiceKey
 from zhiwan.city.registry.clock import SpaceUnknown
@@ -31,7 +31,7 @@ class TokenAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ServiceKey | None:
         now, address = timezone.now(), request.META.get("REMOTE_ADDR") or ""
-        found = services.find(token, address=address or None, at=now)
+        found = machines.find(token, address=address or None, at=now)
         if found is None:
             rates.count_failure(address, now)
         return found

@@ -15,7 +15,7 @@ from zhiwan.city import packs_loaded
 from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import Organisation, Post
-from zhiwan.city.people.ways_in import services
+from zhiwan.city.people.ways_in import machines
 from zhiwan.city.registry.models import Device, Entity
 from zhiwan.kernel.bus.memory import MemoryBus
 from zhiwan.kernel.bus.messages import INTAKE, StreamSpec
@@ -69,7 +69,7 @@ def caller() -> Client:
             Device.objects.create(
                 id=id, entity_id=id, town=area, secret_hash=b"", created_at=datetime(2026, 1, 1, tzinfo=UTC)
             )
-        token = services.create(title="test", post=post, scopes=SCOPES)[1]
+        token = machines.create(title="test", post=post, scopes=SCOPES)[1]
     return Client(headers={"authorization": f"Bearer {token}"})
 
 

@@ -15,7 +15,7 @@ from zhiwan.city.api.routes import api
 from zhiwan.city.api.scopes import OF_OPERATION, SCOPES
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import Organisation, Post
-from zhiwan.city.people.ways_in import limits, services
+from zhiwan.city.people.ways_in import limits, machines
 from zhiwan.city.people.ways_in.models import ServiceAccount, ServiceKey
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import LatestValue
@@ -75,7 +75,7 @@ def town() -> Client:
                 recorded_at=AT,
                 town=area,
             )
-        token = services.create(title="test", post=post, scopes=SCOPES)[1]
+        token = machines.create(title="test", post=post, scopes=SCOPES)[1]
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
@@ -92,13 +92,13 @@ def test_without_a_token_nothing_is_told(town: Client) -> None:
 
 def test_a_key_that_ended_opens_nothing(town: Client) -> None:
     with acting_system("cli"):
-        services.end_key(account=ServiceAccount.objects.get(), key_id=ServiceKey.objects.get().pk)
+        machines.end_key(account=ServiceAccount.objects.get(), key_id=ServiceKey.objects.get().pk)
     get(town, "/entities", 401)
 
 
 def test_a_key_opens_what_its_scopes_name_and_no_more(town: Client) -> None:
     with acting_system("cli"):
-        services.change_scopes(account=ServiceAccount.objects.get(), scopes=["alarm.read"])
+        machines.change_scopes(account=ServiceAccount.objects.get(), scopes=["alarm.read"])
     get(town, "/alarms")
     refused = get(town, "/entities", 403)
     assert refused["code"] == "WAYS-013"

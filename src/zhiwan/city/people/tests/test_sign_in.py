@@ -17,7 +17,7 @@ from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden, NobodyActs
 from zhiwan.city.people.models import Organisation, Post, SignInLink, User
 from zhiwan.city.people.queries import post_in_use, posts_of, posts_with_role
-from zhiwan.city.people.ways_in import services
+from zhiwan.city.people.ways_in import machines
 from zhiwan.city.people.ways_in.models import ServiceKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,7 +102,7 @@ def test_of_two_at_the_same_moment_one_gets_in(user: User) -> None:
 def test_secrets_are_kept_as_hashes_only(user: User) -> None:
     token = link(user)
     with acting_system("cli"):
-        _account, key = services.create(title="t", post=Post.objects.get(id="desk"), scopes=["case.read"])
+        _account, key = machines.create(title="t", post=Post.objects.get(id="desk"), scopes=["case.read"])
         assert bytes(SignInLink.objects.get().token_hash) == actions.digest(token)
         assert bytes(ServiceKey.objects.get().key_hash) == actions.digest(key)
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.people.models import Post
-from zhiwan.city.people.ways_in import limits, services
+from zhiwan.city.people.ways_in import limits, machines
 from zhiwan.city.people.ways_in.errors import ServiceRefused
 from zhiwan.city.people.ways_in.models import ServiceAccount
 from zhiwan.city.portal.refusals import sentence
@@ -43,7 +43,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     problem: CityError | None = None
     if request.method == "POST":
         try:
-            account, key = services.create(
+            account, key = machines.create(
                 title=form.get("title", ""),
                 post=_post(form.get("post", "")),
                 scopes=[one for one in form.getlist("scopes") if one in SCOPES],
@@ -54,7 +54,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         except CityError as refused:
             problem = refused
     shown = {
-        "accounts": [_shown(one, now) for one in services.accounts()],
+        "accounts": [_shown(one, now) for one in machines.accounts()],
         "posts": Post.objects.filter(valid_to=None).exclude(role__in=("resident", "firm")).order_by("id"),
         "scopes": [(id, TITLES.get(id, id)) for id in SCOPES],
         "chosen": form.getlist("scopes"),
@@ -71,12 +71,12 @@ def listing(request: HttpRequest) -> HttpResponse:
 @may("service.manage")
 def detail(request: HttpRequest, id: int) -> HttpResponseBase:
     """One service account with its keys; POST changes its scopes."""
-    account = services.account(id)
+    account = machines.account(id)
     if account is None:
         return not_found(request, _("服务账号"))
     if request.method == "POST":
         scopes = [one for one in request.POST.getlist("scopes") if one in SCOPES]
-        return _back(request, account, lambda: services.change_scopes(account=account, scopes=scopes), _("已保存。"))
+        return _back(request, account, lambda: machines.change_scopes(account=account, scopes=scopes), _("已保存。"))
     now = timezone.now()
     shown = {
         **_shown(account, now),
@@ -92,13 +92,13 @@ def detail(request: HttpRequest, id: int) -> HttpResponseBase:
 @may("service.manage")
 def rotate(request: HttpRequest, id: int) -> HttpResponseBase:
     """A new key, shown once; the old one lives on for some hours."""
-    account = services.account(id)
+    account = machines.account(id)
     if account is None:
         return not_found(request, _("服务账号"))
     made: list[str] = []
 
     def action() -> None:
-        made.append(services.rotate(account=account, days=_days(request.POST.get("days", ""))))
+        made.append(machines.rotate(account=account, days=_days(request.POST.get("days", ""))))
 
     answer = _back(request, account, action, _("已换发。"))
     return _key_page(request, account, made[0]) if made else answer
@@ -108,13 +108,13 @@ def rotate(request: HttpRequest, id: int) -> HttpResponseBase:
 @may("service.manage")
 def end(request: HttpRequest, id: int) -> HttpResponseBase:
     """End one key, or the whole account."""
-    account = services.account(id)
+    account = machines.account(id)
     if account is None:
         return not_found(request, _("服务账号"))
     key = request.POST.get("key", "")
     if key.isdigit():
-        return _back(request, account, lambda: services.end_key(account=account, key_id=int(key)), _("密钥已作废。"))
-    return _back(request, account, lambda: services.end_account(account=account), _("服务账号已停用。"))
+        return _back(request, account, lambda: machines.end_key(account=account, key_id=int(key)), _("密钥已作废。"))
+    return _back(request, account, lambda: machines.end_account(account=account), _("服务账号已停用。"))
 
 
 def _back(request: HttpRequest, account: ServiceAccount, action: Callable[[], Any], done: str) -> HttpResponse:
