@@ -106,7 +106,7 @@ def is_this_machine(address: str) -> bool:
 
 def record_sign_out(*, user: User, address: str | None, at: datetime | None = None) -> None:
     """Signing out is an act of the account, whatever post it used."""
-    audit.record_of_account("people.sign_out", user, address, at=at)
+    audit.record_of_account("people.sign_out", user, at=at or timezone.now(), address=address)
 
 
 def set_language(*, user: User, language: str) -> None:

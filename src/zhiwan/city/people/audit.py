@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from zhiwan.city.people.acting import current_actor
 from zhiwan.city.people.models import AuditRecord, User
 
@@ -37,21 +35,15 @@ def record(
 
 
 def record_of_account(
-    action: str,
-    user: User,
-    address: str | None,
-    *,
-    at: datetime | None = None,
-    after: Mapping[str, Any] | None = None,
+    action: str, user: User, *, at: datetime, address: str | None, after: Mapping[str, Any] | None = None
 ) -> None:
-    """What an account does to itself, or at the door, where no post is chosen yet: in its own name, without a post."""
-    actor = current_actor()
+    """What an account does for itself, before or without a post: signing in and out, its password, its devices."""
     AuditRecord.objects.create(
-        at=at or timezone.now(),
+        at=at,
         user=user,
         actor=str(user),
         action=action,
         subject=f"user:{user.username}",
         after=dict(after) if after is not None else None,
-        address=address or (actor.address if actor else None),
+        address=address,
     )

@@ -22,7 +22,6 @@ from django.utils.translation import gettext as _
 from zhiwan.city.paging import Page, paged
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import Organisation, Post, Scope, User
 from zhiwan.city.people.ways_in import own, phones, residents
 from zhiwan.city.people.ways_in.errors import CodeRefused, GrantRefused, NotYours
@@ -84,7 +83,7 @@ def grant(
     with acting_system("web"):
         staff = _keep(firm, person, number, valid_to, administrator=administrator, by=by, now=now)
     told = {"firm": firm.code, "staff": staff.pk, "administrator": administrator, "valid_to": valid_to.isoformat()}
-    record_of_account("firm.grant", by, None, at=now, after=told)
+    own.record("firm.grant", by, at=now, after=told)
     return staff
 
 
@@ -134,7 +133,7 @@ def end(*, by: User, staff_id: int, at: datetime | None = None) -> None:
         if staff.administrator and not others.exclude(pk=staff.pk).exists():
             raise GrantRefused(problem=_("企业至少要有一名管理员。请先指定另一名。"))
         FirmStaff.objects.filter(pk=staff.pk).update(ended_at=now)
-    record_of_account("firm.end_grant", by, None, at=now, after={"firm": staff.firm.code, "staff": staff.pk})
+    own.record("firm.end_grant", by, at=now, after={"firm": staff.firm.code, "staff": staff.pk})
 
 
 def send_code(*, code: str, number: str, address: str, at: datetime | None = None) -> None:

@@ -23,7 +23,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, locks, own, rates, sessions
 from zhiwan.city.people.ways_in.errors import Locked, PasswordRefused, SignInRefused
@@ -92,7 +91,7 @@ def check_name_and_password(*, name: str, password: str, address: str, at: datet
 def _record_lock(name: str, address: str, at: datetime) -> None:
     """A lock of an account that exists is part of its history."""
     if (user := User.objects.filter(username=name).first()) is not None:
-        record_of_account("account.locked", user, address, at=at)
+        own.record("account.locked", user, address=address, at=at)
 
 
 def change(*, user: User, old: str, new: str, keep: str | None = None, at: datetime | None = None) -> None:
@@ -130,7 +129,7 @@ def _keep(user: User, new: str, now: datetime, address: str | None = None) -> No
     except ValidationError as problem:
         raise PasswordRefused(problems=" ".join(problem.messages)) from problem
     note_new(user, new, now)
-    record_of_account("account.change_password", user, address, at=now)
+    own.record("account.change_password", user, address=address, at=now)
 
 
 def note_new(user: User, new: str, now: datetime, *, must_change: bool = False) -> None:

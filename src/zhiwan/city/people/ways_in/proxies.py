@@ -16,7 +16,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, own, phones, residents
 from zhiwan.city.people.ways_in.errors import GrantRefused, NotYours
@@ -105,7 +104,7 @@ def confirm(*, agent: User, proxy_id: int, code: str, address: str, at: datetime
         proxy.confirmed_at = now
         proxy.save(update_fields=["ward", "confirmed_at"])
         told = {"ward": proxy.ward.username, "valid_to": proxy.valid_to.isoformat()}
-        record_of_account("account.begin_proxy", agent, address, at=now, after=told)
+        own.record("account.begin_proxy", agent, address=address, at=now, after=told)
     return proxy
 
 
@@ -128,7 +127,7 @@ def end(*, user: User, proxy_id: int, at: datetime | None = None) -> None:
         mine = Proxy.objects.filter(Q(agent=user) | Q(ward=user), pk=proxy_id, ended_at=None)
         if mine.update(ended_at=now) != 1:
             raise NotYours()
-    record_of_account("account.end_proxy", user, None, at=now, after={"proxy": proxy_id})
+    own.record("account.end_proxy", user, at=now, after={"proxy": proxy_id})
 
 
 def of_agent(user: User, at: datetime) -> list[Proxy]:

@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from zhiwan.city.people.acting import Actor, acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import Holding, Organisation, Post, Scope, User
 from zhiwan.city.people.ways_in import own, phones
 from zhiwan.city.people.ways_in.errors import CodeRefused, GrantRefused
@@ -67,7 +66,7 @@ def account_of(number: str, at: datetime) -> User:
             user=user, key=phones.key(number), sealed=seal(number), tail=phones.tail(number), verified_at=at
         )
         Holding.objects.create(user=user, post=resident_post())
-        record_of_account("account.begin", user, None, at=at, after={"role": RESIDENT})
+        own.record("account.begin", user, at=at, after={"role": RESIDENT})
     return user
 
 
@@ -100,4 +99,4 @@ def rename(*, user: User, name: str, at: datetime | None = None) -> None:
     with acting_system("web"):
         user.display_name = wished
         user.save(update_fields=["display_name"])
-    record_of_account("account.rename", user, None, at=at)
+    own.record("account.rename", user, at=at)

@@ -27,7 +27,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import demands, limits, locks, own
 from zhiwan.city.people.ways_in.errors import Locked, SecondFactorDemanded, SecondFactorRefused
@@ -93,7 +92,7 @@ def confirm(*, user: User, code: str, address: str | None = None, at: datetime |
         credential.totp_sealed, credential.totp_next = credential.totp_next, None
         credential.totp_since, credential.totp_last_step = now, step
         credential.save(update_fields=["totp_sealed", "totp_next", "totp_since", "totp_last_step"])
-        record_of_account("account.enrol_second_factor", user, address, at=now)
+        own.record("account.enrol_second_factor", user, address=address, at=now)
         codes = _new_codes(user)
     locks.forgive(WHAT, user.username)
     return codes
@@ -127,7 +126,7 @@ def _accept_recovery(user: User, code: str, address: str | None, now: datetime) 
         unused = RecoveryCode.objects.filter(user=user, code_hash=_hash(code), used_at=None)
         if unused.update(used_at=now) != 1:
             return False
-    record_of_account("account.use_recovery_code", user, address, at=now)
+    own.record("account.use_recovery_code", user, address=address, at=now)
     return True
 
 
@@ -137,7 +136,7 @@ def renew_codes(*, user: User, at: datetime | None = None) -> list[str]:
     own.require(user)
     if not enrolled(user):
         raise SecondFactorRefused(left="-")
-    record_of_account("account.renew_recovery_codes", user, None, at=at)
+    own.record("account.renew_recovery_codes", user, at=at)
     return _new_codes(user)
 
 
@@ -148,7 +147,7 @@ def give_up(*, user: User, at: datetime | None = None) -> None:
     if demanding := demands.roles_that_demand(user):
         raise SecondFactorDemanded(roles=", ".join(sorted(demanding)))
     forget(user)
-    record_of_account("account.give_up_second_factor", user, None, at=at)
+    own.record("account.give_up_second_factor", user, at=at)
 
 
 def forget(user: User) -> None:

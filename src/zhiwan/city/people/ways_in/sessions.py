@@ -24,7 +24,6 @@ from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.audit import record_of_account
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import demands, limits, own
 from zhiwan.city.people.ways_in.errors import NotYours
@@ -51,7 +50,7 @@ def enter(
         "second_at": second_at.isoformat() if second_at else "",
     }
     request.session.set_expiry(now + limits.at(now).session)
-    record_of_account("people.sign_in", user, address, at=now, after={"how": how, "second_factor": bool(second_at)})
+    own.record("people.sign_in", user, address=address, at=now, after={"how": how, "second_factor": bool(second_at)})
 
 
 def keep_after_new_password(request: HttpRequest, user: User) -> None:
@@ -63,7 +62,7 @@ def become_wall(request: HttpRequest) -> None:
     """This browser only looks from now on, and is not signed out for being idle (presence.py refuses the rest)."""
     request.session[FACTS] = {**request.session.get(FACTS, {}), "wall": True}
     if isinstance(request.user, User):
-        record_of_account("account.become_wall", request.user, None)
+        own.record("account.become_wall", request.user)
 
 
 def confirm_second(request: HttpRequest, at: datetime) -> None:
@@ -97,7 +96,7 @@ def end(*, user: User, session: uuid.UUID, why: str = "own", at: datetime | None
     now = at or timezone.now()
     if not _end(Session.objects.filter(user=user, public_id=session), why, now):
         raise NotYours()
-    record_of_account("account.end_session", user, None, at=now, after={"why": why})
+    own.record("account.end_session", user, at=now, after={"why": why})
 
 
 @transaction.atomic
@@ -107,7 +106,7 @@ def end_all(*, user: User, why: str = "own", spare: str | None = None, at: datet
     now = at or timezone.now()
     rows = Session.objects.filter(user=user)
     count = _end(rows.exclude(public_id=spare) if spare else rows, why, now)
-    record_of_account("account.end_sessions", user, None, at=now, after={"why": why, "count": count})
+    own.record("account.end_sessions", user, at=now, after={"why": why, "count": count})
     return count
 
 
