@@ -163,6 +163,41 @@ def test_a_session_ended_on_another_device_is_signed_out_here(product: Product, 
     expect(here.locator("#devices")).to_contain_text("本机")
 
 
+def test_a_page_that_nobody_uses_asks_and_then_signs_out(product: Product, fresh: Fresh) -> None:
+    page = fresh()
+    sign_in(page, product, "environment")
+    page.clock.install()
+    page.goto(f"{product.url}/me")
+    expect(page.locator("#devices")).to_contain_text("本机")
+    page.clock.fast_forward("29:10")
+    asked = page.locator("dialog.ask")
+    expect(asked).to_contain_text("一分钟内将自动退出")
+    asked.get_by_role("button", name="继续使用").click()
+    expect(asked).to_have_count(0)
+    page.clock.fast_forward("29:10")
+    expect(asked).to_be_visible()
+    page.clock.fast_forward("01:00")
+    expect(page).to_have_url(re.compile(r"/in\?next="))
+    expect(page.get_by_role("status")).to_contain_text("30 分钟没有操作")
+
+
+def test_the_last_way_in_is_a_link_made_at_the_machine(product: Product, fresh: Fresh) -> None:
+    page = fresh()
+    page.goto(product.new_link("zhujing", "--recover"))
+    expect(page.get_by_role("heading", name="设置密码")).to_be_visible()
+    assert list(violations(page)) == []
+    old = next(one for one in product.demo["accounts"] if one["name"] == "zhujing")["password"]
+    for new, told in (("short", "至少 10 位"), (old, "不能与现在")):
+        page.get_by_label("新密码").fill(new)
+        page.get_by_label("再输一次").fill(new)
+        page.get_by_role("button", name="保存并登录").click()
+        expect(page.get_by_role("alert")).to_contain_text(told)
+    page.get_by_label("新密码").fill(f"{old}-Aa1")
+    page.get_by_label("再输一次").fill(f"{old}-Aa1")
+    page.get_by_role("button", name="保存并登录").click()
+    expect(page.get_by_role("navigation", name="主菜单")).to_be_visible()
+
+
 def test_the_ways_in_by_keyboard_in_english_and_dark(product: Product, fresh: Fresh) -> None:
     page = fresh(viewport=PHONE)
     page.context.add_cookies(

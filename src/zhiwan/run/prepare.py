@@ -25,7 +25,7 @@ from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.models import Post, User
-from zhiwan.city.people.ways_in import limits, machines, passwords
+from zhiwan.city.people.ways_in import limits, machines, passwords, recovery
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
@@ -180,15 +180,21 @@ def _new_token() -> str:
         return machines.create(title="demo.json", post=post, scopes=SCOPES)[1]
 
 
-def sign_in_link(name: str = "", *, phone: bool = False) -> str:
-    """A new one-time link for an account, by default the first declared; `phone`: from other machines too."""
+def sign_in_link(name: str = "", *, phone: bool = False, recover: bool = False) -> str:
+    """A new one-time link for an account, by default the first declared; `phone`: from other machines too.
+
+    `recover`: behind it a new password is chosen and the second factor enrolled anew. It is the last way in, for the
+    person at the machine, when no administrator can give such a link.
+    """
     declared = [account.name for account in place().demo.accounts]
     wanted = name or (declared[0] if declared else "")
     user = User.objects.filter(username=wanted, is_active=True).first()
     if user is None:
-        known = User.objects.order_by("username").values_list("username", flat=True)
+        known = User.objects.filter(phone=None).order_by("username").values_list("username", flat=True)
         raise NoSuchAccount(name=wanted, known=", ".join(known) or "none")
     with acting_system("cli"):
+        if recover:
+            return f"{_url()}/in/{recovery.give_link(user=user, without_second=True, anywhere=phone)}"
         return f"{_url()}/in/{create_link(user=user, minutes=10 if phone else 15, anywhere=phone)}"
 
 
