@@ -8,6 +8,8 @@ ZHIWAN_HOSTS               host names served besides loopback, separated by comm
 ZHIWAN_CA_FILE             certificate of our own authority (--lan): offered at /ca.crt, trusted among our parts
 ZHIWAN_LAN_ADDRESS         the address --lan serves on: a request from it comes from this machine
 ZHIWAN_AUDIT_HEADS         folder of the signed heads of the audit, best on another disk (default: <data>/audit-heads)
+ZHIWAN_SMS                 where short messages go: file (default), console, or the https address of a gateway
+ZHIWAN_SMS_KEY_FILE        file with the gateway's key
 ZHIWAN_TILES               more origins that map tiles may come from (the place's own base map is allowed anyway)
 """
 
@@ -31,6 +33,8 @@ ZHIWAN_LIVE_URL = os.environ.get("ZHIWAN_LIVE_URL", "")
 ZHIWAN_AUDIT_HEADS = os.environ.get("ZHIWAN_AUDIT_HEADS", "")
 ZHIWAN_CA_FILE = os.environ.get("ZHIWAN_CA_FILE", "")
 ZHIWAN_LAN_ADDRESS = os.environ.get("ZHIWAN_LAN_ADDRESS", "")
+ZHIWAN_SMS = os.environ.get("ZHIWAN_SMS") or "file"
+ZHIWAN_SMS_KEY_FILE = os.environ.get("ZHIWAN_SMS_KEY_FILE", "")
 ZHIWAN_TILES = [*os.environ.get("ZHIWAN_TILES", "").split(), *place_tiles(ZHIWAN_PLACE)]
 
 # Without a key file (type checks, makemigrations) the key lives as long as the process: sessions never outlive it.
@@ -69,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "zhiwan.city.portal.language.LanguageMiddleware",
+    "zhiwan.city.people.ways_in.presence.PresenceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "zhiwan.city.registry.middleware.SpaceInAnswers",
@@ -99,7 +104,7 @@ if os.environ.get("ZHIWAN_OWNER_DATABASE_URL"):
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "zhiwan.city.people.ways_in.passwords.RuleValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
@@ -125,9 +130,9 @@ WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()
 if WHITENOISE_USE_FINDERS:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "zhiwan.city.people.ways_in.session_store"  # with limits.yml: idle, absolute, ended elsewhere
 SESSION_COOKIE_NAME = "zhiwan_session"
-SESSION_COOKIE_AGE = 12 * 3600  # one shift
+SESSION_COOKIE_AGE = 3600  # of a visit before signing in; sessions.enter() sets a session's own end
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "zhiwan_csrf"

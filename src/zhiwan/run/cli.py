@@ -237,13 +237,16 @@ def import_(
 def link(
     user: Annotated[str, typer.Argument(help="Account; default: the first one.")] = "",
     phone: Annotated[bool, typer.Option("--phone", help="Works from other machines too, for 10 minutes.")] = False,
+    recover: Annotated[
+        bool, typer.Option("--recover", help="Behind it a new password is chosen; the second factor is removed.")
+    ] = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Print a new one-time sign-in link."""
     _django(data)
     from zhiwan.run.prepare import sign_in_link
 
-    typer.echo(sign_in_link(user, phone=phone))
+    typer.echo(sign_in_link(user, phone=phone, recover=recover))
 
 
 @app.command()

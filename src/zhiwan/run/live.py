@@ -8,6 +8,7 @@ a page notice that the stream died, and say whether the bus behind it lives and 
 (/healthz, asked here once for all pages): so every open page tells it, also while the web does not answer.
 
 Hint: {"kind": "value"|"alarm"|"case"|…, "town": …, "space": "live", …}; a message carries one hint or a list of them.
+One kind is no change: `signed_out` names sessions whose streams end at once.
 `values` = none (default) | all | comma-separated entity ids: which readings this page shows.
 """
 
@@ -33,7 +34,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from zhiwan.city.portal.tickets import LONGEST, Ticket, TicketRefused, read
+from zhiwan.city.portal.tickets import LONGEST, SIGNED_OUT, Ticket, TicketRefused, read
 from zhiwan.kernel.bus.messages import LIVE_CHANGES
 from zhiwan.run.health import ask
 
@@ -48,6 +49,8 @@ Hint = dict[str, Any]
 #: Figures of the whole district that every desk may see: they carry no town and no fact about one.
 FOR_ALL = frozenset({"indicator", "set_aside", "warning", "response"})
 RELOAD = b"event: reload\ndata: {}\n\n"
+RENEW = b"event: renew\ndata: {}\n\n"
+RENEW_GRACE = 15.0  # seconds in which a page opens its next stream before this one ends
 
 
 @dataclass(eq=False)
@@ -57,6 +60,8 @@ class Listener:
     ticket: Ticket
     values: frozenset[str] | None  # None: all
     queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+    renewing: bool = False  # its page was asked to open another stream, with a fresh ticket
+    ended: bool = False  # its session is over
 
     @property
     def sort(self) -> tuple[frozenset[str] | None, str, frozenset[str] | None]:
@@ -71,6 +76,11 @@ class Listener:
         if not for_all and not self.ticket.admits(town, space):
             return False
         return hint.get("kind") != "value" or self.values is None or hint.get("entity") in self.values
+
+    def renew(self) -> None:
+        """Ask the page for a stream with a fresh ticket; this one ends soon."""
+        self.renewing = True
+        self.offer(RENEW)
 
     def offer(self, event: bytes) -> None:
         if self.queue.full():
@@ -127,11 +137,23 @@ class Hub:
             self.tell_unwell(health.unwell)
             await asyncio.sleep(HEALTH_SECONDS)
 
+    def end_sessions(self, ended: Iterable[str]) -> None:
+        """Signed out, here or elsewhere: their streams end at once, and a fresh ticket will be refused."""
+        gone = set(ended)
+        for listener in [one for one in self.listeners if one.ticket.session in gone]:
+            self.listeners.discard(listener)
+            listener.ended = True
+            listener.renew()
+
     async def receive(self, message: Msg) -> None:
         """A message of the bus. A broken one is our own fault: logged, and no page suffers from it."""
         try:
             body = orjson.loads(message.data)
-            self.tell(hint for hint in (body if isinstance(body, list) else [body]) if isinstance(hint, dict))
+            hints = [hint for hint in (body if isinstance(body, list) else [body]) if isinstance(hint, dict)]
+            for hint in hints:
+                if hint.get("kind") == SIGNED_OUT:
+                    self.end_sessions(map(str, hint.get("sessions") or ()))
+            self.tell(hint for hint in hints if hint.get("kind") != SIGNED_OUT)
         except ValueError as problem:
             log.warning("a hint could not be read: %s", problem)
 
@@ -140,7 +162,10 @@ class Hub:
         login = json.loads(credentials.read_text()) if credentials else {}
 
         async def came_back() -> None:
-            self.tell_reload()  # what was said meanwhile is lost
+            # What was said meanwhile is lost, and with it who signed out: every page shows a fresh ticket.
+            for listener in list(self.listeners):
+                listener.renew()
+            self.tell_reload()
 
         async def note(problem: Exception) -> None:
             log.info("bus: %s", problem)
@@ -166,13 +191,17 @@ class Hub:
 
 
 async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:
-    """What one page reads until it goes away or its time is up."""
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + LONGEST
+    """What one page reads until it goes away, its session ends or it has shown a fresh ticket on another stream."""
+    clock = asyncio.get_running_loop().time
+    due, ends = clock() + LONGEST, float("inf")
     hub.listeners.add(listener)
     try:
         yield b"retry: 2000\n\n" + _beat(hub)
-        while loop.time() < ends:
+        while clock() < ends and not listener.ended:
+            if clock() >= due and not listener.renewing:
+                listener.renew()
+            if listener.renewing and ends == float("inf"):
+                ends = clock() + RENEW_GRACE
             try:
                 yield await asyncio.wait_for(listener.queue.get(), BEAT_SECONDS)
             except TimeoutError:

@@ -19,14 +19,16 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.utils import timezone
 
+from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people import audit
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.actions import create_link, create_token, create_user
+from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.auditing.retention import make_months
 from zhiwan.city.people.auditing.signing import HeadsNotWritable, sign_heads
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.people.ways_in import limits, machines, passwords, recovery
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
@@ -129,7 +131,7 @@ def make_accounts() -> list[dict[str, str]]:
     with acting_system("cli"):
         for account in place().demo.accounts:
             posts = list(Post.objects.filter(id__in=account.posts))
-            password = str(known.get(account.name, {}).get("password") or secrets.token_urlsafe(12))
+            password = str(known.get(account.name, {}).get("password") or _password())
             user = User.objects.filter(username=account.name).first()
             if user is None:
                 create_user(
@@ -140,11 +142,17 @@ def make_accounts() -> list[dict[str, str]]:
                     posts=posts,
                 )
             elif account.name not in known:  # demo.json is gone: the old passwords are known to nobody
-                user.set_password(password)
-                user.save(update_fields=["password"])
+                passwords.note_new(user, password, timezone.now())
                 audit.record("people.set_password", f"user:{user.username}", at=timezone.now())
             made.append({"name": account.name, "password": password, "role": posts[0].role})
     return made
+
+
+def _password() -> str:
+    """At random, and by the rules that hold for every password."""
+    while passwords.sorts_in(found := secrets.token_urlsafe(12)) < limits.at(timezone.now()).password_classes:
+        pass
+    return found
 
 
 def load_demo() -> dict[str, str]:
@@ -169,7 +177,7 @@ def write_demo_file(*, accounts: list[dict[str, str]], by_hand: dict[str, str]) 
     body: dict[str, Any] = {
         "url": _url(),
         "mqtt_port": int(os.environ.get("ZHIWAN_MQTT_PORT", "1883")),
-        "token": before.get("token") or _new_token(),
+        "token": _working(before.get("token")) or _new_token(),
         "accounts": accounts,
         "device": device,
         "by_hand": by_hand,
@@ -178,21 +186,32 @@ def write_demo_file(*, accounts: list[dict[str, str]], by_hand: dict[str, str]) 
         private_file(folder.demo_file, json.dumps(body, ensure_ascii=False, indent=2) + "\n")
 
 
+def _working(key: str | None) -> str:
+    """A key that demo.json names, unless it has ended meanwhile."""
+    return key if key and machines.find(key, address=None, at=timezone.now()) else ""
+
+
 def _new_token() -> str:
     with acting_system("cli"):
         post = Post.objects.filter(role="duty_chief").first() or Post.objects.get(id=place().posts[0].id)
-        return create_token(title="demo.json", post=post)
+        return machines.create(title="demo.json", post=post, scopes=SCOPES)[1]
 
 
-def sign_in_link(name: str = "", *, phone: bool = False) -> str:
-    """A new one-time link for an account, by default the first declared; `phone`: from other machines too."""
+def sign_in_link(name: str = "", *, phone: bool = False, recover: bool = False) -> str:
+    """A new one-time link for an account, by default the first declared; `phone`: from other machines too.
+
+    `recover`: behind it a new password is chosen and the second factor enrolled anew. It is the last way in, for the
+    person at the machine, when no administrator can give such a link.
+    """
     declared = [account.name for account in place().demo.accounts]
     wanted = name or (declared[0] if declared else "")
     user = User.objects.filter(username=wanted, is_active=True).first()
     if user is None:
-        known = User.objects.order_by("username").values_list("username", flat=True)
+        known = User.objects.filter(phone=None).order_by("username").values_list("username", flat=True)
         raise NoSuchAccount(name=wanted, known=", ".join(known) or "none")
     with acting_system("cli"):
+        if recover:
+            return f"{_url()}/in/{recovery.give_link(user=user, without_second=True, anywhere=phone)}"
         return f"{_url()}/in/{create_link(user=user, minutes=10 if phone else 15, anywhere=phone)}"
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: each acts through the post it was made for, with that post's towns and rights."""
+"""Bearer keys of service accounts: each acts through its account's post, with its towns and rights, within scopes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja.security import HttpBearer
 
+from zhiwan.city.api.scopes import OF_OPERATION
 from zhiwan.city.people.acting import LIVE, acting
-from zhiwan.city.people.actions import digest
-from zhiwan.city.people.models import ApiToken
+from zhiwan.city.people.ways_in import machines, rates
+from zhiwan.city.people.ways_in.errors import ScopeMissing
+from zhiwan.city.people.ways_in.models import ServiceKey
 from zhiwan.city.registry.clock import SpaceUnknown
 from zhiwan.city.registry.middleware import HEADER
 from zhiwan.city.registry.spaces import space_in_use
@@ -20,24 +23,35 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class TokenAuth(HttpBearer):
-    """`Authorization: Bearer zw_…`. Gives the token, or None, which is answered with 401."""
+    """`Authorization: Bearer zw_…`. Gives the key, or None, which is answered with 401.
 
-    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
-        found = ApiToken.objects.select_related("post").filter(token_hash=digest(token), revoked_at=None)
-        return found.first()
+    Only wrong keys are counted, by address, and beyond the limit answered with 429: a right key pays nothing for it,
+    and is never shut out by a neighbour's wrong one.
+    """
+
+    def authenticate(self, request: HttpRequest, token: str) -> ServiceKey | None:
+        now, address = timezone.now(), request.META.get("REMOTE_ADDR") or ""
+        found = machines.find(token, address=address or None, at=now)
+        if found is None:
+            rates.count_failure(address, now)
+        return found
 
 
 def as_caller(view: View) -> View:
-    """Run an operation in one transaction as the post of the caller's token, live or in the story that is named."""
+    """Run an operation in one transaction as the post of the caller's key, live or in the story that is named."""
 
     @functools.wraps(view)
     def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        token: ApiToken = request.auth  # type: ignore[attr-defined]
+        key: ServiceKey = request.auth  # type: ignore[attr-defined]
+        scope = OF_OPERATION.get(view.__name__)
+        if scope is None or scope not in key.account.scopes:
+            raise ScopeMissing(scope=scope or view.__name__, scopes=", ".join(key.account.scopes))
         wished = request.headers.get(HEADER) or request.GET.get("space") or LIVE
         if space_in_use(wished) != wished:
             raise SpaceUnknown(space=wished)
         request.space = wished  # type: ignore[attr-defined]
-        with acting(token.post, address=request.META.get("REMOTE_ADDR") or None, space=wished):
+        post, address = key.account.post, request.META.get("REMOTE_ADDR") or None
+        with acting(post, address=address, space=wished, name=f"service:{key.account.title}"[:80]):
             return view(request, *args, **kwargs)
 
     return cast(View, run)

@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
+from zhiwan.city.people.ways_in.errors import ScopeMissing, TooOften
 from zhiwan.kernel.bus.messages import BusFull, MessageTooLarge
 from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
 
@@ -33,7 +34,7 @@ class NotSignedIn(InputRefused):
     code = "API-401"
     fact = "the request carries no valid token"
     detail = "Every operation needs Authorization: Bearer <token>."
-    hint = "Ask the duty chief for a token, or read it from demo.json of a demonstration."
+    hint = "Ask for a service account's key (服务账号), or read the one in demo.json of a demonstration."
 
 
 class ParametersRefused(InputRefused):
@@ -60,6 +61,8 @@ STATUS: dict[type[CityError], int] = {
     NobodyActs: 401,
     ActionForbidden: 403,
     OutOfScope: 403,
+    ScopeMissing: 403,
+    TooOften: 429,
     MessageTooLarge: 413,
     BusFull: 429,
     PartUnavailable: 503,
@@ -79,7 +82,7 @@ def register(api: NinjaAPI) -> None:
         status = status_of(error)
         response = api.create_response(request, error.as_dict(), status=status)
         if status in (429, 503):
-            response["Retry-After"] = RETRY_SECONDS
+            response["Retry-After"] = str(getattr(error, "retry_after", RETRY_SECONDS))
         return response
 
     @api.exception_handler(CityError)

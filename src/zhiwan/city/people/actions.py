@@ -1,17 +1,14 @@
-"""Writes of people: accounts, posts, one-time links, API tokens.
+"""Writes of people: accounts, one-time links, an account's language. How accounts prove themselves: ways_in/.
 
 create_user(name, display_name, password, language="", posts=()) -> User
 create_link(user, minutes=15, at=None) -> str                    the token; only its hash is kept
-use_link(token, address, at=None) -> User                        once, loopback only
-create_token(title, post, at=None) -> str                        the token; only its hash is kept
-revoke_token(token_id, at=None)
-record_sign_in(user, address, how, at=None) / record_sign_out(…)
+take_link(token, address, at=None) -> SignInLink                 once, loopback only; use_link gives its account
+record_sign_out(user, address, at=None)
 set_language(user, language)
 """
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import secrets
 from collections.abc import Iterable
@@ -23,7 +20,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import ApiToken, Holding, Post, SignInLink, User
+from zhiwan.city.people.models import Holding, Post, SignInLink, User
+from zhiwan.city.people.ways_in import demands, passwords
+from zhiwan.city.people.ways_in.hashes import digest as digest
 from zhiwan.kernel.facts.errors import InputRefused
 
 
@@ -36,11 +35,6 @@ class LinkRefused(InputRefused):
     hint = "Ask for a new one: zhiwan link"
 
 
-def digest(secret: str) -> bytes:
-    """What is stored of a random secret. Secrets are 128 bits or more, so a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
 @transaction.atomic
 def create_user(
     *, name: str, display_name: str, password: str | None, language: str = "", posts: Iterable[Post] = ()
@@ -48,10 +42,12 @@ def create_user(
     """A new account with its posts; None as password: only a link signs it in."""
     guard.require("people.manage")
     user = User(username=name, display_name=display_name, language=language)
+    user.set_unusable_password()
     if password is not None:
         validate_password(password, user)
-    user.set_password(password)
     user.save()
+    if password is not None:
+        passwords.note_new(user, password, timezone.now())
     Holding.objects.bulk_create([Holding(user=user, post=post) for post in posts])
     audit.record("people.create_user", f"user:{name}", at=timezone.now(), after={"posts": [p.id for p in posts]})
     return user
@@ -63,10 +59,10 @@ def create_link(*, user: User, minutes: int = 15, anywhere: bool = False, at: da
 
     Links of the same account and sort made before stop to work.
     """
-    guard.require("people.manage")
+    demands.require_rank(guard.require("people.manage"), user)
     now = at or timezone.now()
     token = secrets.token_urlsafe(24)
-    SignInLink.objects.filter(user=user, used_at=None, anywhere=anywhere).update(expires_at=now)
+    SignInLink.objects.filter(user=user, used_at=None, anywhere=anywhere, recovery=False).update(expires_at=now)
     SignInLink.objects.create(
         token_hash=digest(token),
         user=user,
@@ -78,9 +74,14 @@ def create_link(*, user: User, minutes: int = 15, anywhere: bool = False, at: da
     return token
 
 
-@transaction.atomic
 def use_link(*, token: str, address: str, at: datetime | None = None) -> User:
-    """The account of a link, which is used up by this. Raises LinkRefused; tells nobody which reason it was.
+    """The account of a link, which is used up by this. Raises LinkRefused."""
+    return take_link(token=token, address=address, at=at).user
+
+
+@transaction.atomic
+def take_link(*, token: str, address: str, at: datetime | None = None) -> SignInLink:
+    """The link of a token, used up by this. Raises LinkRefused; tells nobody which reason it was.
 
     Needs no post: it runs before anyone is signed in.
     """
@@ -92,7 +93,7 @@ def use_link(*, token: str, address: str, at: datetime | None = None) -> User:
         raise LinkRefused()
     link.used_at = now
     link.save(update_fields=["used_at"])
-    return link.user
+    return link
 
 
 def is_this_machine(address: str) -> bool:
@@ -103,33 +104,8 @@ def is_this_machine(address: str) -> bool:
         return False
 
 
-@transaction.atomic
-def create_token(*, title: str, post: Post, at: datetime | None = None) -> str:
-    """An integrator's token that acts through `post`."""
-    guard.require("people.manage")
-    now = at or timezone.now()
-    token = "zw_" + secrets.token_urlsafe(24)
-    ApiToken.objects.create(title=title, token_hash=digest(token), post=post, created_at=now)
-    audit.record("people.create_token", f"post:{post.id}", at=now, after={"title": title})
-    return token
-
-
-@transaction.atomic
-def revoke_token(*, token_id: int, at: datetime | None = None) -> None:
-    """The token opens nothing any more."""
-    guard.require("people.manage")
-    now = at or timezone.now()
-    ApiToken.objects.filter(id=token_id, revoked_at=None).update(revoked_at=now)
-    audit.record("people.revoke_token", f"token:{token_id}", at=now)
-
-
-def record_sign_in(*, user: User, address: str | None, how: str, at: datetime | None = None) -> None:
-    """Signing in is an act of the account, before any post is chosen."""
-    audit.record_of_account("people.sign_in", user, at=at or timezone.now(), address=address, after={"how": how})
-
-
 def record_sign_out(*, user: User, address: str | None, at: datetime | None = None) -> None:
-    """Signing out."""
+    """Signing out is an act of the account, whatever post it used."""
     audit.record_of_account("people.sign_out", user, at=at or timezone.now(), address=address)
 
 

@@ -19,6 +19,13 @@ AUDITORS = frozenset({"duty_chief", "audit_admin"})
 #: action → roles that may do it. `roles` of a call are added; an action that is not listed is refused.
 ALLOWED: dict[str, frozenset[str]] = {
     "people.manage": frozenset({SYSTEM, "duty_chief"}),
+    "account.see": frozenset({"duty_chief", "system_admin", "security_admin"}),
+    "account.switch": frozenset({"duty_chief", "system_admin", "security_admin"}),
+    "account.unlock": frozenset({"duty_chief", "security_admin"}),
+    "account.recover": frozenset({SYSTEM, "duty_chief", "security_admin"}),
+    "session.revoke": frozenset({"duty_chief", "security_admin", "system_admin"}),
+    "service.manage": frozenset({SYSTEM, "duty_chief", "system_admin"}),
+    "firm.register": frozenset({SYSTEM, "duty_chief", "counter_clerk"}),
     "registry.load": frozenset({SYSTEM}),
     "registry.found": frozenset({SYSTEM, "duty_chief"}),
     "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
@@ -99,3 +106,12 @@ def require(action: str, *, town: str | None = None, roles: Iterable[str] = (), 
     if town is not None and actor.towns is not None and town not in actor.towns:
         raise OutOfScope(post=actor.post.id, town=town or "the district", towns=", ".join(sorted(actor.towns)))
     return actor
+
+
+def may(action: str) -> bool:
+    """Whether the post that acts may do `action` at all: for what a page offers. The action asks again."""
+    try:
+        require(action)
+    except InputRefused:
+        return False
+    return True

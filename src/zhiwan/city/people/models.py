@@ -75,16 +75,9 @@ class SignInLink(models.Model):
     used_at = models.DateTimeField(null=True)
     #: For a phone on the LAN; every other link works from this machine only.
     anywhere = models.BooleanField(default=False)
-
-
-class ApiToken(models.Model):
-    """An integrator's token; it acts through a post like a person does."""
-
-    title = models.CharField(max_length=120)
-    token_hash = models.BinaryField(unique=True, max_length=32)
-    post = models.ForeignKey(Post, on_delete=models.CASCADE)
-    created_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True)
+    #: A new password has to be chosen (recovery.py), and with `without_second` a new second factor enrolled.
+    recovery = models.BooleanField(default=False)
+    without_second = models.BooleanField(default=False)
 
 
 class AuditRecord(models.Model):
@@ -154,3 +147,7 @@ class AuditRun(models.Model):
     total = models.BigIntegerField(default=0)
     report = models.JSONField(null=True)
     problem = models.JSONField(null=True)  # code, fact, detail, hint, and the values of its sentence
+
+
+# Django finds an app's tables through this module; those of the ways in have a room of their own.
+from zhiwan.city.people.ways_in import models as ways_in_models  # noqa: E402, F401

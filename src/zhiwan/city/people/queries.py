@@ -13,13 +13,17 @@ from django.db.models import Q
 from django.utils import timezone
 
 from zhiwan.city.people.models import Post, Scope
+from zhiwan.city.people.ways_in.models import FirmStaff
 
 
 def posts_of(user: Any) -> list[Post]:
-    """The posts an account holds today, the duty chief's first."""
-    found = Post.objects.filter(_valid_today(), holding__user=user, holding__user__is_active=True).select_related(
-        "organisation"
+    """The posts an account holds today, the duty chief's first; a firm's while its grant lasts."""
+    today = timezone.localdate()
+    held = Q(holding__user=user, holding__user__is_active=True)
+    granted = Q(
+        firm__staff__in=FirmStaff.objects.filter(user=user, user__is_active=True, ended_at=None, valid_to__gte=today)
     )
+    found = Post.objects.filter(_valid_today()).filter(held | granted).select_related("organisation").distinct()
     return sorted(found, key=lambda post: (post.role != "duty_chief", post.role != "operator", post.id))
 
 

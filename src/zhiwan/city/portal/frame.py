@@ -7,11 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
 from zhiwan.city.amendments.queries import waiting_count
 from zhiwan.city.cases.models import Case, CaseState
 from zhiwan.city.people.queries import posts_of
+from zhiwan.city.people.ways_in import limits
+from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.plans.models import Task
 from zhiwan.city.portal.menu import menu_for
 from zhiwan.city.registry import clock, spaces
@@ -36,6 +38,14 @@ def counts() -> dict[str, int]:
     }
 
 
+def _idle_seconds(request: HttpRequest) -> int:
+    """After how long without keys or pointer the page signs out; 0 for nobody and for a wall."""
+    row = getattr(request.session, "row", None)
+    if row is None or row.user_id is None or row.wall:
+        return 0
+    return limits.at(timezone.now()).idle_minutes * 60
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context processor. Fragments and the sign-in page get the cheap part only."""
     theme = request.COOKIES.get(THEME_COOKIE, THEMES[0])
@@ -44,11 +54,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "language": translation.get_language() or settings.LANGUAGE_CODE,
         "place": None,
         "space": spaces.current(),
+        "idle_seconds": _idle_seconds(request),
     }
     actor = getattr(request, "actor", None)
     # htmx asks for the "full" page where it picks a part of it (hx-select): that part stands within the frame.
     part = request.headers.get("HX-Request") and request.headers.get("HX-Request-Type") != "full"
-    if actor is None or part:
+    if actor is None or is_public(actor) or part:
         return shared
     return shared | {
         "place": current_place(),

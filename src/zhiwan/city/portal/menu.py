@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from zhiwan.city.people import guard
-from zhiwan.kernel.facts.errors import InputRefused
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `counted` names the figure beside it (portal/frame.py)."""
+    """One line of the menu. `counted` names the figure beside it (portal/frame.py); with `needs` it is shown to posts
+    that may do that action."""
 
     view: str
     title: Any
@@ -58,18 +58,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("audit", gettext_lazy("审计"), icon="shield-check", needs="audit.search"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),
+            Entry("accounts", gettext_lazy("账号管理"), icon="users", needs="account.see"),
+            Entry("firms", gettext_lazy("企业登记"), icon="building-store", needs="firm.register"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),
     ),
 )
-
-
-def _may(action: str) -> bool:
-    try:
-        guard.require(action)
-    except InputRefused:
-        return False
-    return True
 
 
 def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -78,7 +72,7 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     for title, entries in MENU:
         rows = []
         for entry in entries:
-            if entry.needs and not _may(entry.needs):
+            if entry.needs and not guard.may(entry.needs):
                 continue
             url = reverse(f"portal:{entry.view}")
             current = path == url or (url != "/" and path.startswith(url + "/"))

@@ -15,8 +15,10 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from zhiwan.kernel.facts.errors import InputRefused
 
 _SALT = "zhiwan.live"
-LIFETIME = 60  # seconds in which a stream must be opened; an open stream lives on
-LONGEST = 3600  # seconds after which `live` closes it, so that a lost right ends too
+LIFETIME = 60  # seconds in which a stream must be opened
+LONGEST = 300  # seconds after which an open one has to show a fresh ticket, so that a lost right ends too
+
+SIGNED_OUT = "signed_out"  # kind of the hint {kind, sessions: [id]} that ends streams at once
 
 
 class TicketRefused(InputRefused):
@@ -30,11 +32,12 @@ class TicketRefused(InputRefused):
 
 @dataclass(frozen=True)
 class Ticket:
-    """Whose stream it is, and which rows may flow in it. `towns` None: the whole district."""
+    """Whose stream it is, and which rows may flow in it. `towns` None: the whole district; `session` ends with it."""
 
     user: str
     towns: frozenset[str] | None
     space: str = "live"
+    session: str = ""
 
     def admits(self, town: str, space: str) -> bool:
         """Whether a change in this town may be told. What has no town belongs to the district."""
@@ -46,7 +49,9 @@ class Ticket:
 def issue(key: str, ticket: Ticket) -> str:
     """The ticket as text for a URL."""
     towns = None if ticket.towns is None else sorted(ticket.towns)
-    text = URLSafeTimedSerializer(key, salt=_SALT).dumps({"u": ticket.user, "t": towns, "s": ticket.space})
+    text = URLSafeTimedSerializer(key, salt=_SALT).dumps(
+        {"u": ticket.user, "t": towns, "s": ticket.space, "k": ticket.session}
+    )
     return text if isinstance(text, str) else text.decode()
 
 
@@ -55,6 +60,6 @@ def read(key: str, text: str) -> Ticket:
     try:
         body = URLSafeTimedSerializer(key, salt=_SALT).loads(text, max_age=LIFETIME)
         towns = body["t"]
-        return Ticket(str(body["u"]), None if towns is None else frozenset(towns), str(body["s"]))
+        return Ticket(str(body["u"]), None if towns is None else frozenset(towns), str(body["s"]), str(body["k"]))
     except (BadData, KeyError, TypeError) as problem:
         raise TicketRefused() from problem

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.contrib.sessions.models import Session
-
 from zhiwan.city.people.models import SignInLink
+from zhiwan.city.people.ways_in.models import Lock, PhoneCode, RateWindow, Session
 from zhiwan.city.registry.models import ConnectionRefusal
 from zhiwan.city.watch.models import DoorCounter, SetAside
 
@@ -23,6 +22,9 @@ def forget_old_rows(*, now: datetime) -> dict[str, int]:
         "counters": DoorCounter.objects.filter(hour__lt=now - COUNTERS).delete()[0],
         "refusals": ConnectionRefusal.objects.filter(hour__lt=now - COUNTERS).delete()[0],
         "sessions": Session.objects.filter(expire_date__lt=now).delete()[0],
+        "phone_codes": PhoneCode.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()[0],
+        "rates": RateWindow.objects.filter(ends_at__lt=now).delete()[0],
+        "locks": Lock.objects.filter(last_at__lt=now - timedelta(days=7)).delete()[0],
         "links": SignInLink.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()[0],
     }
     return gone

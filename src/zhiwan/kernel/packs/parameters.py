@@ -5,13 +5,14 @@ A date of a law begins at local midnight, so the book holds the legal time zone 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from zhiwan.kernel.facts.errors import PackBroken
-from zhiwan.kernel.packs.models import InForce, Pack, Parameter
+from zhiwan.kernel.packs.models import InForce, Parameter
 from zhiwan.kernel.packs.names import global_id
 
 LEGAL_ZONE = "Asia/Shanghai"  # the legal time of region CN
@@ -52,10 +53,19 @@ class Interval:
     in_force: InForce
 
 
+class Declaring(Protocol):
+    """What declares parameters: a pack, or a room of the platform."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def parameters(self) -> Sequence[Parameter]: ...
+
+
 class ParameterBook:
     """All parameters of all packs by global id (`life.air.iaqi_breakpoints`) and region."""
 
-    def __init__(self, packs: Iterable[Pack], zone: str = LEGAL_ZONE) -> None:
+    def __init__(self, packs: Iterable[Declaring], zone: str = LEGAL_ZONE) -> None:
         self.zone = ZoneInfo(zone)
         self._pack_ids: list[str] = []
         self._declared: dict[str, dict[str, Parameter]] = {}

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from trial_pack import loaded, trial_pack
 from zhiwan.city import packs_loaded
+from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.actions import create_token
 from zhiwan.city.people.models import Organisation, Post
+from zhiwan.city.people.ways_in import machines
 from zhiwan.city.registry.models import Device, Entity
 from zhiwan.kernel.bus.memory import MemoryBus
 from zhiwan.kernel.bus.messages import INTAKE, StreamSpec
@@ -50,7 +51,7 @@ def caller() -> Client:
             Device.objects.create(
                 id=id, entity_id=id, town=area, secret_hash=b"", created_at=datetime(2026, 1, 1, tzinfo=UTC)
             )
-        token = create_token(title="test", post=post)
+        token = machines.create(title="test", post=post, scopes=SCOPES)[1]
     return Client(headers={"authorization": f"Bearer {token}"})
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from trial_pack import loaded, trial_pack
+from zhiwan.city.api.routes import api
+from zhiwan.city.api.scopes import OF_OPERATION, SCOPES
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.actions import create_token
-from zhiwan.city.people.models import ApiToken, Organisation, Post
+from zhiwan.city.people.models import Organisation, Post
+from zhiwan.city.people.ways_in import limits, machines
+from zhiwan.city.people.ways_in.models import ServiceAccount, ServiceKey
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import LatestValue
 
@@ -52,7 +56,7 @@ def town() -> Client:
                 recorded_at=AT,
                 town=area,
             )
-        token = create_token(title="test", post=post)
+        token = machines.create(title="test", post=post, scopes=SCOPES)[1]
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
@@ -67,10 +71,48 @@ def test_without_a_token_nothing_is_told(town: Client) -> None:
         assert get(client, "/entities", 401)["code"] == "API-401"
 
 
-def test_a_revoked_token_opens_nothing(town: Client) -> None:
+def test_a_key_that_ended_opens_nothing(town: Client) -> None:
     with acting_system("cli"):
-        ApiToken.objects.update(revoked_at=AT)
+        machines.end_key(account=ServiceAccount.objects.get(), key_id=ServiceKey.objects.get().pk)
     get(town, "/entities", 401)
+
+
+def test_a_key_opens_what_its_scopes_name_and_no_more(town: Client) -> None:
+    with acting_system("cli"):
+        machines.change_scopes(account=ServiceAccount.objects.get(), scopes=["alarm.read"])
+    get(town, "/alarms")
+    refused = get(town, "/entities", 403)
+    assert refused["code"] == "WAYS-013"
+    assert "entity.read" in refused["fact"]
+
+
+def test_every_operation_has_a_scope_and_one_without_is_refused(town: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    operations = {
+        operation.view_func.__name__
+        for _prefix, router in api._routers
+        for path in router.path_operations.values()
+        for operation in path.operations
+    }
+    assert operations == set(OF_OPERATION)
+    monkeypatch.delitem(OF_OPERATION, "alarms")
+    get(town, "/alarms", 403)
+
+
+def test_an_address_that_guesses_keys_is_told_to_wait_and_a_right_key_is_not(town: Client) -> None:
+    wrong = Client(headers={"authorization": "Bearer zw_guess"})
+    most = limits.at(timezone.now()).failures_of_an_address
+    answers = [wrong.get("/api/v1/alarms") for _ in range(most + 1)]
+    assert {one.status_code for one in answers[:-1]} == {401}
+    assert answers[-1].status_code == 429
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 601
+    get(town, "/alarms")
+
+
+def test_the_use_of_a_key_is_noted(town: Client) -> None:
+    get(town, "/alarms")
+    with acting_system("cli"):
+        assert ServiceKey.objects.get().last_used_at is not None
+        assert ServiceKey.objects.get().last_address == "127.0.0.1"
 
 
 def test_a_post_sees_its_towns_only(town: Client) -> None:

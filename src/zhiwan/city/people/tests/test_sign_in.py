@@ -1,4 +1,4 @@
-"""Accounts, one-time links and tokens."""
+"""Accounts and one-time links."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from django.utils import timezone
 from zhiwan.city.people import actions
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden, NobodyActs
-from zhiwan.city.people.models import ApiToken, Organisation, Post, SignInLink, User
+from zhiwan.city.people.models import Organisation, Post, SignInLink, User
 from zhiwan.city.people.queries import post_in_use, posts_of, posts_with_role
+from zhiwan.city.people.ways_in import machines
+from zhiwan.city.people.ways_in.models import ServiceKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +31,7 @@ def user() -> User:
             Post.objects.create(id=id, role=role, title_zh=id, title_en=id, organisation=office, scope="district")
             for id, role in (("desk", "operator"), ("chief", "duty_chief"))
         ]
-        return actions.create_user(name="lin", display_name="林", password="a long pass phrase", posts=posts)
+        return actions.create_user(name="lin", display_name="林", password="Long-pass-phrase-1", posts=posts)
 
 
 def link(user: User, **more: object) -> str:
@@ -100,16 +102,14 @@ def test_of_two_at_the_same_moment_one_gets_in(user: User) -> None:
 def test_secrets_are_kept_as_hashes_only(user: User) -> None:
     token = link(user)
     with acting_system("cli"):
-        key = actions.create_token(title="t", post=Post.objects.get(id="desk"))
+        _account, key = machines.create(title="t", post=Post.objects.get(id="desk"), scopes=["case.read"])
         assert bytes(SignInLink.objects.get().token_hash) == actions.digest(token)
-        assert bytes(ApiToken.objects.get().token_hash) == actions.digest(key)
-        actions.revoke_token(token_id=ApiToken.objects.get().id)
-        assert ApiToken.objects.get().revoked_at is not None
+        assert bytes(ServiceKey.objects.get().key_hash) == actions.digest(key)
 
 
 def test_the_password_signs_in_before_any_post_is_known(user: User) -> None:
     """The login role acts as zhiwan_area without towns then: accounts can be read, nothing guarded can."""
-    assert authenticate(username="lin", password="a long pass phrase") == user
+    assert authenticate(username="lin", password="Long-pass-phrase-1") == user
     assert authenticate(username="lin", password="wrong") is None
 
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nats as nats_client
@@ -15,8 +16,9 @@ from starlette.testclient import TestClient
 
 from zhiwan.city.portal.tickets import Ticket, TicketRefused, issue, read
 from zhiwan.kernel.bus.messages import LIVE_CHANGES
+from zhiwan.run import live
 from zhiwan.run.embedded.nats import Address
-from zhiwan.run.live import QUEUE_LENGTH, RELOAD, Hub, Listener, allowed_origins, events, make_app
+from zhiwan.run.live import QUEUE_LENGTH, RELOAD, RENEW, Hub, Listener, allowed_origins, events, make_app
 
 KEY = "k" * 40
 EAST, WEST = "990101001", "990101002"
@@ -97,6 +99,40 @@ def test_a_listener_is_forgotten_when_its_page_goes_away() -> None:
         assert not hub.listeners
 
     asyncio.run(visit())
+
+
+def test_a_session_that_ended_is_cut_at_once_and_others_go_on() -> None:
+    hub = Hub()
+    gone, stays = (Listener(Ticket("li", None, session=session), None) for session in ("a", "b"))
+    hub.listeners |= {gone, stays}
+    asyncio.run(hub.receive(message([{"kind": "signed_out", "sessions": ["a"]}, value("e", EAST)])))
+    assert gone.ended
+    assert gone.queue.get_nowait() == RENEW, "its page fetches a new ticket, which is refused"
+    assert gone.queue.empty()
+    assert [hint["kind"] for hint in heard(stays)] == ["value"]
+
+
+def message(body: Any) -> Any:
+    return SimpleNamespace(data=json.dumps(body).encode())
+
+
+def test_a_stream_ends_with_its_session_and_before_that_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(hub: Hub, listener: Listener) -> list[bytes]:
+        return [event async for event in events(hub, listener)]
+
+    async def signed_out() -> list[bytes]:
+        hub, listener = Hub(), Listener(Ticket("li", None, session="a"), None)
+        reading = asyncio.create_task(read(hub, listener))
+        await asyncio.sleep(0)
+        hub.end_sessions(["a"])
+        return await reading
+
+    assert asyncio.run(asyncio.wait_for(signed_out(), 5))[-1] == RENEW
+    monkeypatch.setattr(live, "LONGEST", 0)
+    monkeypatch.setattr(live, "RENEW_GRACE", 0.0)
+    monkeypatch.setattr(live, "BEAT_SECONDS", 0.01)
+    told = asyncio.run(asyncio.wait_for(read(Hub(), Listener(DISTRICT_TICKET, None)), 5))
+    assert told.count(RENEW) == 1, "the page is asked to come with a fresh ticket, once"
 
 
 def test_only_pages_of_our_own_web_may_listen() -> None:

@@ -137,10 +137,15 @@ def test_people_get_a_link_and_no_password(enter: Enter) -> None:
         user = User.objects.get(username="li.si")
         assert not user.has_usable_password()
         assert SignInLink.objects.filter(user=user).count() == 1
-    stranger = Client()
-    assert stranger.get(link.removeprefix("http://testserver")).headers["Location"] == "/"
-    assert stranger.get("/alarms").status_code == 200
     assert "li.si" in chief.get(reverse("portal:setup_list", args=["people"])).content.decode()
+    stranger = Client()
+    # Nobody gave the account a password, so its holder chooses one before coming in.
+    assert stranger.get(link.removeprefix("http://testserver")).headers["Location"] == reverse("portal:new_password")
+    assert stranger.get("/alarms").headers["Location"].startswith("/in")
+    chosen = {"new": "Eine-lange-Nacht-8", "again": "Eine-lange-Nacht-8"}
+    assert stranger.post(reverse("portal:new_password"), chosen).headers["Location"] == "/"
+    assert stranger.get("/alarms").status_code == 200
+    assert "li.si" not in chief.get(reverse("portal:setup_list", args=["people"])).content.decode()
     assert "/in/" in chief.post(reverse("portal:setup_new_link"), {"account": "li.si"}).content.decode()
 
 

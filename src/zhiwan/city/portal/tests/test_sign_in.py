@@ -13,7 +13,7 @@ from zhiwan.city.portal.tickets import read
 from zhiwan.city.watch.tests.surge import EAST, post
 
 Enter = Callable[..., Client]
-PASSWORD = "correct horse battery"
+PASSWORD = "Correct-horse-7"
 
 
 def account() -> User:

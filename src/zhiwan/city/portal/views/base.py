@@ -12,15 +12,21 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from zhiwan.city.people import audit
+from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import Actor
+from zhiwan.city.people.models import User
+from zhiwan.city.people.ways_in import limits, session_store
+from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
+from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
+from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.registry import clock, spaces
-from zhiwan.kernel.facts.errors import CityError, InputRefused
+from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
 
 View = Callable[..., HttpResponseBase]
 
@@ -32,19 +38,60 @@ class Visit(HttpRequest):
 
 
 def signed_in(view: View) -> View:
-    """Only with a post: strangers go to the sign-in page, fragments get 401, accounts without a post are told so."""
+    """Only with a post of the desk: strangers go to the sign-in page, fragments get 401, accounts without a post are
+    told so, and residents and firms are led to their own page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if getattr(request, "actor", None) is not None:
+        actor: Actor | None = getattr(request, "actor", None)
+        if is_public(actor):
+            return redirect("portal:own") if request.path == "/" else not_found(request, _("页面"))
+        if actor is not None:
             return view(request, *args, **kwargs)
         if request.user.is_authenticated:
             return render(request, "portal/no_post.html", status=403)
-        if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
-            return HttpResponse(status=401)
-        return redirect(f"/in?next={_quoted(request.get_full_path())}" if request.path != "/" else "/in")
+        return _stranger(request)
 
     return guarded
+
+
+def with_account(view: View) -> View:
+    """Pages of every account, whatever its post, or without one."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if request.user.is_authenticated else _stranger(request)
+
+    return guarded
+
+
+def the_account(request: HttpRequest) -> User:
+    """The account behind a view that is @with_account."""
+    assert isinstance(request.user, User)  # noqa: S101 - with_account saw to it
+    return request.user
+
+
+def may(action: str) -> Callable[[View], View]:
+    """Only for posts that may do this; the others are told who may, with 403."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                guard.require(action)
+            except CityError as problem:
+                return render(request, "portal/refused.html", {"refused": problem}, status=403)
+            return view(request, *args, **kwargs)
+
+        return signed_in(guarded)
+
+    return wrap
+
+
+def _stranger(request: HttpRequest) -> HttpResponseBase:
+    if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
+        return HttpResponse(status=401)
+    return redirect(f"/in?next={_quoted(request.get_full_path())}" if request.path != "/" else "/in")
 
 
 def _quoted(path: str) -> str:
@@ -70,6 +117,55 @@ def act(request: HttpRequest, action: Callable[[], Any], done: str, back: str) -
     else:
         messages.success(request, done)
     return redirect(back)
+
+
+def door(
+    request: HttpRequest,
+    body: str,
+    title: str,
+    context: dict[str, Any] | None = None,
+    problem: CityError | None = None,
+) -> HttpResponse:
+    """A page of one narrow column, such as a step of signing in: `body` stands in the frame of the desk, or alone.
+
+    A refusal is told on it, with the status that clients and proxies understand.
+    """
+    shown = {"body": f"portal/door/{body}.html", "title": title, **(context or {})}
+    if problem is None:
+        return render(request, "portal/door.html", shown)
+    response = render(request, "portal/door.html", {**shown, "problem": sentence(problem)}, status=_status(problem))
+    if isinstance(problem, TooOften):
+        response["Retry-After"] = str(problem.retry_after)
+    return response
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from."""
+    return request.META.get("REMOTE_ADDR") or ""
+
+
+def why_ended(request: HttpRequest) -> str:
+    """Why the session that the browser still names is over; empty where there was none."""
+    rules = limits.at(timezone.now())
+    words = {
+        session_store.IDLE: _("{n} 分钟没有操作，已自动退出。").format(n=rules.idle_minutes),
+        session_store.OLD: _("登录已满 {n} 小时，请重新登录。").format(n=rules.session_hours),
+        "own": _("这次登录已在另一台设备上结束。"),
+        "revoked": _("管理员结束了这次登录。"),
+        "password": _("密码已更改，请用新密码登录。"),
+        "recovery": _("账号已按恢复链接重置，请用新密码登录。"),
+    }
+    return words.get(getattr(request.session, "ended", "") or request.COOKIES.get(ENDED_COOKIE, ""), "")
+
+
+def _status(problem: CityError) -> int:
+    known = {TooOften: 429, SignInRefused: 401, PartUnavailable: 503}
+    return next((known[kind] for kind in type(problem).__mro__ if kind in known), 422)
+
+
+def act_of_account(request: HttpRequest, action: Callable[[], Any], done: str, part: str) -> HttpResponseRedirect:
+    """An action of a form on "我的", and back to that part of the page."""
+    return act(request, action, done, f"{reverse('portal:own')}#{part}")
 
 
 def whole(request: HttpRequest, name: str, otherwise: int, least: int = 1, most: int = 1_000_000) -> int:

@@ -21,7 +21,10 @@ from zhiwan.city.portal.views.base import Visit, signed_in
 @signed_in
 def ticket(request: Visit) -> HttpResponse:
     """Where to open the stream, with a ticket for the towns of the post in use."""
-    made = issue(settings.SECRET_KEY, Ticket(request.user.get_username(), request.actor.towns, request.actor.space))
+    row = getattr(request.session, "row", None)
+    session = str(row.public_id) if row else ""
+    whose = Ticket(request.user.get_username(), request.actor.towns, request.actor.space, session)
+    made = issue(settings.SECRET_KEY, whose)
     base = settings.ZHIWAN_LIVE_URL.rstrip("/")
     return JsonResponse({"address": f"{base}/stream?{urlencode({'ticket': made})}"})
 

@@ -21,6 +21,7 @@ from zhiwan.city.people import guard
 from zhiwan.city.people.acting import LIVE
 from zhiwan.city.people.actions import create_link
 from zhiwan.city.people.models import Organisation, Post, User
+from zhiwan.city.people.ways_in.residents import PUBLIC
 from zhiwan.city.portal import uploads
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import said
@@ -88,8 +89,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "place": Place.objects.count(),
         "areas": Area.objects.exclude(level="district").count(),
         "bodies": Organisation.objects.count(),
-        "posts": Post.objects.filter(valid_to=None).count(),
-        "people": User.objects.filter(is_active=True).count(),
+        "posts": Post.objects.filter(valid_to=None).exclude(role__in=PUBLIC).count(),
+        "people": User.objects.filter(is_active=True, phone=None).count(),
         "devices": Device.objects.filter(simulated=False).count(),
     }
     says = {
@@ -136,7 +137,7 @@ def upload(request: HttpRequest, kind: Kind) -> HttpResponse:
 
 def _by_link() -> list[User]:
     """Accounts without a password: only a link lets them in."""
-    accounts = User.objects.filter(is_active=True).order_by("username")
+    accounts = User.objects.filter(is_active=True, phone=None).order_by("username")
     return [user for user in accounts if not user.has_usable_password()][:200]
 
 
@@ -266,7 +267,7 @@ def _secrets_csv(kind: Kind, header: list[str], rows: list[list[str]]) -> HttpRe
 @chiefs_only
 def new_link(request: HttpRequest) -> HttpResponse:
     """Another one-time link for an account that never signed in; shown once, on the page itself."""
-    user = User.objects.filter(username=request.POST.get("account", ""), is_active=True).first()
+    user = User.objects.filter(username=request.POST.get("account", ""), is_active=True, phone=None).first()
     if user is None:
         return not_found(request, _("账号"))
     link = _absolute(request, "/in/" + create_link(user=user, minutes=LINK_MINUTES, anywhere=links_travel()))

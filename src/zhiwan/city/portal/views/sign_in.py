@@ -1,12 +1,12 @@
-"""Signing in and out, and what a person chooses: post, language, theme."""
+"""Signing in by name and password or by a link, signing out, and what a person chooses: post, language, theme."""
 
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
-from django.db import transaction
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,61 +14,80 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from zhiwan.city.people import actions
 from zhiwan.city.people.models import User
 from zhiwan.city.people.queries import posts_of
+from zhiwan.city.people.ways_in import passwords, rates, recovery, sessions
+from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
+from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
+from zhiwan.city.portal import entering
 from zhiwan.city.portal.frame import THEME_COOKIE, THEMES
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import local_url
+from zhiwan.city.portal.views.base import address_of, door, local_url, why_ended
 
 _YEAR = 365 * 24 * 3600
-
-
-def _address(request: HttpRequest) -> str:
-    return request.META.get("REMOTE_ADDR") or ""
-
-
-def _enter(request: HttpRequest, user: User, how: str) -> None:
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    actions.record_sign_in(user=user, address=_address(request) or None, how=how)
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Name and password."""
+    """Name and password of staff; what else is owed follows (portal/entering.py)."""
     onward = local_url(request, request.POST.get("next") or request.GET.get("next"))
+    told = {"next": onward, "username": request.POST.get("username", "")}
     if request.method == "GET":
         if request.user.is_authenticated:
             return redirect(onward)
-        return render(request, "portal/sign_in.html", {"next": onward})
-    name = request.POST.get("username", "")
-    with transaction.atomic():
-        user = authenticate(request, username=name, password=request.POST.get("password", ""))
-        if isinstance(user, User):
-            _enter(request, user, "password")
-            return redirect(onward)
-    problem = _("账号或密码不对。请再试一次，或请值班长确认账号。")
-    return render(request, "portal/sign_in.html", {"next": onward, "username": name, "problem": problem}, status=401)
+        response = door(request, "sign_in", _("登录"), {**told, "ended": why_ended(request)})
+        response.delete_cookie(ENDED_COOKIE, samesite="Lax")
+        return response
+    name, password = request.POST.get("username", ""), request.POST.get("password", "")
+    try:
+        user = passwords.check_name_and_password(name=name, password=password, address=address_of(request))
+    except (SignInRefused, TooOften) as problem:
+        return door(request, "sign_in", _("登录"), told, problem)
+    return entering.begin(request, user, how="password", onward=onward)
 
 
 @never_cache
 @require_GET
 def use_link(request: HttpRequest, token: str) -> HttpResponse:
-    """The one-time link of bin/up: signs in once, from this machine only."""
+    """A one-time link: of bin/up or a list of people, from this machine unless it says otherwise; or for recovery."""
+    now, address = timezone.now(), address_of(request)
     try:
-        with transaction.atomic():
-            user = actions.use_link(token=token, address=_address(request))
-            _enter(request, user, "link")
+        rates.require_address(address, now)
+        link = actions.take_link(token=token, address=address, at=now)
     except actions.LinkRefused as problem:
+        try:
+            rates.count_failure(address, now)
+        except TooOften as often:
+            return door(request, "link", _("登录"), {}, often)
         return render(request, "portal/link.html", {"problem": sentence(problem)}, status=403)
-    return redirect("/")
+    except TooOften as often:
+        return door(request, "link", _("登录"), {}, often)
+    if link.recovery:
+        recovery.begin(link, now)
+    return entering.begin(request, link.user, how="recovery" if link.recovery else "link", onward="/")
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the session of this browser."""
+    """Ends the session of this browser, and the streams of its pages."""
+    row = getattr(request.session, "row", None)
     if isinstance(request.user, User):
-        actions.record_sign_out(user=request.user, address=_address(request) or None)
+        actions.record_sign_out(user=request.user, address=address_of(request) or None)
     logout(request)
+    if row is not None:
+        sessions.cut_streams([row.public_id])
     return redirect("/in")
+
+
+@require_POST
+def here(request: HttpRequest) -> HttpResponse:
+    """A page says that its person used keys or pointer (people/ways_in/presence.py notes it), or has not for too long:
+    `idle` ends the session as its own limit would."""
+    row = getattr(request.session, "row", None)
+    if row is None or not isinstance(request.user, User):
+        return HttpResponse(status=401)
+    if request.POST.get("idle"):
+        sessions.end(user=request.user, session=row.public_id, why="idle")
+    return HttpResponse(status=204)
 
 
 @require_POST

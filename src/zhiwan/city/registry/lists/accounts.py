@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import cast
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.people.ways_in.residents import PUBLIC
 from zhiwan.city.registry.lists.kind import Kind, Taken
 from zhiwan.kernel.sense.sheets import Cells, Column, Sheet, words
 
@@ -27,7 +29,7 @@ class AccountDraft:
 
 
 def _columns() -> list[Column]:
-    post = Post.objects.filter(valid_to=None).order_by("id").values_list("id", flat=True).first()
+    post = _posts().order_by("id").values_list("id", flat=True).first()
     return [
         Column(
             "account",
@@ -50,8 +52,13 @@ def _columns() -> list[Column]:
     ]
 
 
+def _posts() -> QuerySet[Post]:
+    """Posts that an office gives; those of residents and firms come by their own ways in."""
+    return Post.objects.filter(valid_to=None).exclude(role__in=PUBLIC)
+
+
 def _read(sheet: Sheet) -> Callable[[Cells], object]:
-    posts = {id: id for id in Post.objects.filter(valid_to=None).values_list("id", flat=True)}
+    posts = {id: id for id in _posts().values_list("id", flat=True)}
     names = set(User.objects.values_list("username", flat=True))
     seen: dict[str, int] = {}
 

@@ -89,6 +89,8 @@ export function startLive() {
     setTimeout(open, pause + Math.random() * 500);
     pause = Math.min(pause * 2, 30_000);
   };
+  // The session ended, here or elsewhere: nothing of it may stay on the screen.
+  const signedOut = () => location.assign(`/in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const alive = () => {
     clearTimeout(watchdog);
     watchdog = setTimeout(again, QUIET);
@@ -103,22 +105,25 @@ export function startLive() {
     try {
       const answer = await fetch(page.liveTicketUrl, { headers: { Accept: "application/json" } });
       if (!ofThisSpace(answer.headers)) return;
-      if (answer.status === 401 || answer.redirected) return; // signed out: the next click leads to the sign-in page
+      if (answer.status === 401 || answer.redirected) return signedOut();
       ({ address } = await answer.json());
     } catch {
       return again();
     }
     const url = new URL(address, location.href);
     url.searchParams.set("values", page.liveValues ?? "none");
+    const before = stream;
     stream = new EventSource(url);
     stream.onopen = () => {
       alive();
+      before?.close();
       pause = 1000;
       // What changed while the stream was away is not repeated: look again at everything once.
       if (broken) fetchAll();
       broken = false;
     };
-    stream.onerror = again;
+    const mine = stream;
+    stream.onerror = () => mine === stream && again();
     stream.addEventListener("beat", (event) => {
       alive();
       // The stream may live while the bus behind it does not: then nothing would change here, and we say so.
@@ -130,6 +135,8 @@ export function startLive() {
       take(JSON.parse(event.data));
     });
     stream.addEventListener("reload", fetchAll);
+    // A stream lives a few minutes: a new one opens with a new ticket before the old one ends, and nothing is missed.
+    stream.addEventListener("renew", open);
   }
 
   setState("waiting");

@@ -6,6 +6,7 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startPresence } from "./presence.js";
 import { startSound } from "./sound.js";
 import { startSpace } from "./space.js";
 
@@ -13,6 +14,7 @@ startAges();
 startDialogs();
 startKeys();
 startMenus();
+startPresence();
 startSound();
 startSpace();
 startLive();

@@ -6,6 +6,7 @@ const TEXTS = {
     live: "实时", waiting: "正在连接", lost: "实时中断，数字可能已旧", trouble: "异常：{parts}", comma: "、", confirm: "确定", cancel: "取消",
     failed: "没有取到内容：{status}。请稍后再试。", sites: "{n} 处", alarm: "告警",
     basemap: "底图取不到：请检查地图服务地址。",
+    idle: "很久没有操作，一分钟内将自动退出。", stay: "继续使用",
     sound: "红色告警响铃", soundWaits: "点一下页面后才会响", soundNone: "此浏览器不能发声",
   },
   en: {
@@ -13,6 +14,7 @@ const TEXTS = {
     live: "live", waiting: "connecting", lost: "stream lost, figures may be old", trouble: "not well: {parts}", comma: ", ", confirm: "Confirm", cancel: "Cancel",
     failed: "The content could not be fetched: {status}. Try again later.", sites: "{n} sites", alarm: "alarm",
     basemap: "The base map cannot be fetched: check the address of the map service.",
+    idle: "Nothing was done here for a long time: you will be signed out within a minute.", stay: "Stay",
     sound: "Sound on red alarms", soundWaits: "click the page once to hear it", soundNone: "this browser has no sound",
   },
 };

@@ -1,0 +1,56 @@
+"""How often something may be done in a while, per account, phone or address: counters in PostgreSQL.
+
+    spend("code:phone", phone, most=1, per=timedelta(minutes=1), at=now)      counts, and raises TooOften beyond `most`
+    require_left(...)                                                         raises TooOften without counting
+
+Windows are fixed: a counter begins with the first use and is forgotten at its end. PostgreSQL is where the platform
+keeps state anyway; a cache of one process would multiply every limit by the number of processes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.ways_in import limits
+from zhiwan.city.people.ways_in.errors import TooOften
+from zhiwan.city.people.ways_in.models import RateWindow
+from zhiwan.city.people.ways_in.seals import keyed
+
+_FAILURES_PER = timedelta(minutes=10)
+_COUNT = """
+INSERT INTO people_ratewindow AS mine (key, ends_at, count) VALUES (%(key)s, %(ends)s, 1)
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN mine.ends_at <= %(at)s THEN 1 ELSE mine.count + 1 END,
+    ends_at = CASE WHEN mine.ends_at <= %(at)s THEN excluded.ends_at ELSE mine.ends_at END
+RETURNING count, ends_at
+"""
+
+
+def spend(what: str, whose: str, *, most: int, per: timedelta, at: datetime) -> None:
+    """Count one use. Raises TooOften when there were `most` already in this window."""
+    with acting_system("web"), connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"key": keyed("rate", what, whose), "ends": at + per, "at": at})
+        count, ends_at = cursor.fetchone()
+    if count > most:
+        raise TooOften(until=ends_at, at=at)
+
+
+def require_left(what: str, whose: str, *, most: int, at: datetime) -> None:
+    """Raises TooOften when the window is used up."""
+    with acting_system("web"):
+        row = RateWindow.objects.filter(key=keyed("rate", what, whose), ends_at__gt=at).first()
+    if row is not None and row.count >= most:
+        raise TooOften(until=row.ends_at, at=at)
+
+
+def require_address(address: str, at: datetime) -> None:
+    """An address that failed too often, at any of the doors for people, is not looked at for a while."""
+    require_left("failures", address, most=limits.at(at).failures_of_an_address, at=at)
+
+
+def count_failure(address: str, at: datetime) -> None:
+    """One failure of an address. Raises TooOften when it is the last one that is answered."""
+    spend("failures", address, most=limits.at(at).failures_of_an_address, per=_FAILURES_PER, at=at)
