@@ -22,7 +22,10 @@ from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_token, create_user
+from zhiwan.city.people.lines import work_out_lines
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.registry.actions import set_owner
+from zhiwan.city.registry.duties import assign_lines, duties
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
@@ -96,9 +99,15 @@ def collect_static() -> None:
 
 
 def load_place() -> None:
-    """Areas, zones, bodies and posts of the configured place; skipped while its folder is unchanged."""
+    """Areas, zones, bodies and posts of the configured place; skipped while its folder is unchanged.
+
+    Lines of duty name classes, which are packs: those are worked out at every start, for another set of packs.
+    """
     declared = place()
     if not _changed("place", declared.model_dump_json()):
+        with acting_system("cli"):
+            work_out_lines()
+            assign_lines(duties())
         return
     with acting_system("cli"):
         save_place(declared=declared)
@@ -136,6 +145,8 @@ def load_demo() -> dict[str, str] | None:
     device = load_district(packs(), place(), data_folder().path)
     with acting_system("cli"):
         compute_zone_members()
+        for one in place().demo.owners:
+            set_owner(entity_ids=one.things, body=one.body)
     return device
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
+from zhiwan.city.people import guard
 from zhiwan.kernel.bus.messages import BusFull, MessageTooLarge
 from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
 
@@ -45,9 +45,13 @@ class ParametersRefused(InputRefused):
 STATUS: dict[type[CityError], int] = {
     NotFound: 404,
     NotSignedIn: 401,
-    NobodyActs: 401,
-    ActionForbidden: 403,
-    OutOfScope: 403,
+    guard.NobodyActs: 401,
+    guard.ActionForbidden: 403,
+    guard.OutOfScope: 403,
+    guard.PostNotInForce: 403,
+    guard.SecondFactorNeeded: 403,
+    guard.GradeTooHigh: 403,
+    guard.ActionUndeclared: 403,
     MessageTooLarge: 413,
     BusFull: 429,
     PartUnavailable: 503,

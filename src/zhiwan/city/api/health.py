@@ -22,6 +22,7 @@ from django.views.decorators.http import require_safe
 
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.routes import declares
 from zhiwan.city.watch.heartbeat import Beat, beats
 from zhiwan.city.watch.models import LatestValue
 from zhiwan.kernel.facts.errors import CityError, PartUnavailable
@@ -42,6 +43,7 @@ _direct = urllib.request.build_opener(
 )
 
 
+@declares("way.pulse")
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Every part of the platform and whether it works."""

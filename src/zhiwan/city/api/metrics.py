@@ -15,11 +15,13 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from zhiwan.city.api.health import parts_now
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.routes import declares
 from zhiwan.city.registry.models import ConnectionRefusal, Device
 from zhiwan.city.watch.heartbeat import beats
 from zhiwan.city.watch.models import Alarm, AlarmState, DoorCounter, LatestValue, SetAside
 
 
+@declares("way.pulse")
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """All figures as they are now."""

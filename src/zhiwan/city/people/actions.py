@@ -23,7 +23,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import ApiToken, AuditRecord, Holding, Post, SignInLink, User
+from zhiwan.city.people.models import ApiToken, AuditRecord, Post, SignInLink, User
+from zhiwan.city.people.organisation import hold
 from zhiwan.kernel.facts.errors import InputRefused
 
 
@@ -52,7 +53,7 @@ def create_user(
         validate_password(password, user)
     user.set_password(password)
     user.save()
-    Holding.objects.bulk_create([Holding(user=user, post=post) for post in posts])
+    hold(user, posts)
     audit.record("people.create_user", f"user:{name}", at=timezone.now(), after={"posts": [p.id for p in posts]})
     return user
 

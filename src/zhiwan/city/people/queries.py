@@ -1,7 +1,7 @@
 """Reads of people.
 
 post_in_use(user, post_id) -> Post | None     posts_of(user) -> list[Post]
-posts_with_role(role, towns=None) -> list[Post]
+posts_with_role(role, towns=None) -> list[Post]          posts_on_duty(towns=None) -> list[Post]
 recent_audit(subject=None, limit=100) -> list[AuditRecord]   (district posts only: the database refuses others)
 """
 
@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from zhiwan.city.people.models import AuditRecord, Post, Scope
+from zhiwan.city.people.roles import role_of
+
+_DESK = ("dispatcher", "operator")
 
 
 def posts_of(user: Any) -> list[Post]:
@@ -21,7 +24,7 @@ def posts_of(user: Any) -> list[Post]:
     found = Post.objects.filter(_valid_today(), holding__user=user, holding__user__is_active=True).select_related(
         "organisation"
     )
-    return sorted(found, key=lambda post: (post.role != "duty_chief", post.role != "operator", post.id))
+    return sorted(found, key=lambda post: (post.role != "duty_chief", post.shipped_role not in _DESK, post.id))
 
 
 def _valid_today() -> Q:
@@ -37,10 +40,27 @@ def post_in_use(user: Any, post_id: str | None) -> Post | None:
 
 def posts_with_role(role: str, towns: Iterable[str] | None = None) -> list[Post]:
     """Posts of a role that exist today: all of them, or those that cover the district or one of the towns."""
-    found = Post.objects.filter(_valid_today(), role=role).order_by("id")
-    if towns is not None:
-        found = found.filter(Q(scope=Scope.DISTRICT) | Q(towns__overlap=list(towns)))
-    return list(found)
+    return _covering(Post.objects.filter(_valid_today(), role=role), towns)
+
+
+def posts_on_duty(towns: Iterable[str] | None = None) -> list[Post]:
+    """Posts of today whose role is on duty (warnings ask them for a receipt): all, or those that cover the towns."""
+    found = _covering(Post.objects.filter(_valid_today()), towns)
+    return [post for post in found if (role := role_of(post.shipped_role)) is not None and role.on_duty]
+
+
+def _covering(posts: QuerySet[Post], towns: Iterable[str] | None) -> list[Post]:
+    found = posts.order_by("id")
+    if towns is None:
+        return list(found)
+    wanted = set(towns)
+    return [
+        post
+        for post in found
+        if post.scope == Scope.DISTRICT
+        or not wanted.isdisjoint(post.towns)
+        or any(not zone.isdecimal() or zone[:9] in wanted for zone in post.zones)
+    ]
 
 
 def recent_audit(subject: str | None = None, limit: int = 100) -> list[AuditRecord]:

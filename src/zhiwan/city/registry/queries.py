@@ -23,6 +23,7 @@ from django.db.models import Count, Q
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.people.roles import role_of
 from zhiwan.city.registry.models import Area, Device, Entity, Place, Relation, Zone
 from zhiwan.kernel.packs.models import Text
 
@@ -116,10 +117,13 @@ def current_place() -> Place | None:
 
 
 def role_title(role: str) -> Text:
-    """The words of a role id as the place declares them."""
+    """The words of a role id as the place declares them, else those it is shipped with."""
     place = current_place()
     titles = (place.settings.get("roles") or {}) if place else {}
-    return Text(**titles[role]) if role in titles else Text(zh=role, en=role)
+    if role in titles:
+        return Text(**titles[role])
+    shipped = role_of(role)
+    return shipped.title if shipped is not None else Text(zh=role, en=role)
 
 
 def areas(level: str | None = None, parent: str | None = None) -> list[Area]:

@@ -10,7 +10,12 @@ import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from zhiwan.kernel.facts.declared import Declared as Declared
+from zhiwan.kernel.facts.declared import Grade as Grade
+from zhiwan.kernel.facts.declared import Identifier as Identifier
+from zhiwan.kernel.facts.declared import Text as Text
 
 _DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -40,23 +45,10 @@ Duration = Annotated[
     PlainSerializer(print_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30s", "10min", "2h", "1d"]}),
 ]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 #: An id of this pack, or `<last part of another pack>.<id>`; the loader makes it global (`governance.flood.patrol`).
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47}){0,2}$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,47}$")]
-Grade = Annotated[int, Field(ge=1, le=5)]
 Tone = Literal["green", "blue", "yellow", "orange", "red", "purple", "maroon", "grey"]
-
-
-class Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Text(Declared):
-    """A human sentence in both languages."""
-
-    zh: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
 
 
 # pack.yml

@@ -16,9 +16,10 @@ from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import charts, words
 from zhiwan.city.portal.expression_words import in_words, value_words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
@@ -33,7 +34,7 @@ _LAKE_FOLLOWS = timedelta(minutes=2)
 
 
 @require_GET
-@signed_in
+@opens("alarm.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Open ones first; filters by state, pack, rule and town; `format=csv` downloads them."""
     towns = registry.areas("town")
@@ -80,7 +81,7 @@ def _csv(rows: list[watch.AlarmRow]) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("alarm.read")
 def detail(request: HttpRequest, id: str) -> HttpResponse:
     """Why it fired: readings against the limit in force, rule and version, parameters with their source, its life."""
     found = watch.alarm_detail(id)
@@ -133,7 +134,7 @@ def _chart(chart: watch.AlarmChart, row: watch.AlarmRow) -> charts.Option:
 
 
 @require_POST
-@signed_in
+@opens("alarm.acknowledge")
 def acknowledge(request: HttpRequest, id: str) -> HttpResponse:
     """A person has seen it; a latched alarm may clear from now on."""
     back = reverse("portal:alarm", args=[id])
@@ -141,7 +142,7 @@ def acknowledge(request: HttpRequest, id: str) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@opens("alarm.recheck")
 def recompute(request: HttpRequest, id: str) -> HttpResponse:
     """复核: judge the lake's rows again with two engines and show both results beside what was told."""
     found = watch.alarm_detail(id)

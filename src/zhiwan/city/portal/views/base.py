@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,28 +25,6 @@ class Visit(HttpRequest):
     """A request of a signed-in person with a post (see people/middleware.py)."""
 
     actor: Actor
-
-
-def signed_in(view: View) -> View:
-    """Only with a post: strangers go to the sign-in page, fragments get 401, accounts without a post are told so."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if getattr(request, "actor", None) is not None:
-            return view(request, *args, **kwargs)
-        if request.user.is_authenticated:
-            return render(request, "portal/no_post.html", status=403)
-        if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
-            return HttpResponse(status=401)
-        return redirect(f"/in?next={_quoted(request.get_full_path())}" if request.path != "/" else "/in")
-
-    return guarded
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="/")
 
 
 def local_url(request: HttpRequest, wished: str | None, otherwise: str = "/") -> str:

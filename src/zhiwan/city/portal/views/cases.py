@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 from zhiwan.city.cases import actions, queries
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
@@ -25,7 +26,7 @@ _MOST_CSV = 500
 
 
 @require_GET
-@signed_in
+@opens("case.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Running ones by default; filters by state, kind, area and lateness."""
     now = clock.now()
@@ -72,7 +73,7 @@ def _csv(rows: list[queries.CaseView]) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("case.read")
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One case: what, where, why, by when, what was done, and the step that comes next."""
     found = queries.case(id, at=clock.now())
@@ -89,8 +90,11 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     return render(request, "portal/case.html", context)
 
 
+_STEPS = {step: f"case.{step}" for step in actions.LEGAL}
+
+
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Take, handle or close."""
     now = clock.now()

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import charts
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
@@ -36,7 +37,7 @@ def span_titles() -> dict[str, str]:
 
 
 @require_GET
-@signed_in
+@opens("entity.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """By type, area and name."""
     filters: dict[str, Any] = {
@@ -59,7 +60,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("entity.read")
 def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     """One entity. `property` and `span` choose the history; `format=csv` downloads it."""
     found = registry.entity_detail(id)

@@ -16,19 +16,20 @@ from django.views.decorators.http import require_GET
 from zhiwan.city.api.health import parts_now
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal.expression_words import in_words, value_words
-from zhiwan.city.portal.views.base import not_found, signed_in
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.views.base import not_found
 from zhiwan.city.watch import queries as watch
 
 
 @require_GET
-@signed_in
+@opens("rule.read")
 def rules(request: HttpRequest) -> HttpResponse:
     """All rules of all packs."""
     return render(request, "portal/rules.html", {"rows": watch.rules()})
 
 
 @require_GET
-@signed_in
+@opens("rule.read")
 def rule(request: HttpRequest, id: str) -> HttpResponse:
     """One rule: what it watches, its expressions in words, parameters with their dated values, scores, alarms."""
     found = watch.rule_facts(id)
@@ -47,7 +48,7 @@ def rule(request: HttpRequest, id: str) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("health.read")
 def health(request: HttpRequest) -> HttpResponse:
     """Each part with its state, for people; machines ask /healthz."""
     parts = parts_now(timezone.now())

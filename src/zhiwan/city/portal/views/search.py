@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import signed_in
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
@@ -18,7 +18,7 @@ _LONGEST = 80
 
 
 @require_GET
-@signed_in
+@opens("search.use")
 def search(request: HttpRequest) -> HttpResponse:
     """Hits in groups; an area opens the map there, a thing its page."""
     text = request.GET.get("q", "").strip()[:_LONGEST]

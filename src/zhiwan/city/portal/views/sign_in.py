@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from zhiwan.city.people import actions
 from zhiwan.city.people.models import User
 from zhiwan.city.people.queries import posts_of
+from zhiwan.city.people.routes import declares
 from zhiwan.city.portal.frame import THEME_COOKIE, THEMES
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.views.base import local_url
@@ -30,6 +31,7 @@ def _enter(request: HttpRequest, user: User, how: str) -> None:
     actions.record_sign_in(user=user, address=_address(request) or None, how=how)
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -49,6 +51,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/sign_in.html", {"next": onward, "username": name, "problem": problem}, status=401)
 
 
+@declares("way.enter")
 @never_cache
 @require_GET
 def use_link(request: HttpRequest, token: str) -> HttpResponse:
@@ -62,6 +65,7 @@ def use_link(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("/")
 
 
+@declares("way.leave")
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends the session of this browser."""
@@ -71,6 +75,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("/in")
 
 
+@declares("way.choose_post")
 @require_POST
 def choose_post(request: HttpRequest) -> HttpResponse:
     """Act through another post that the account holds, from the next request on."""
@@ -80,6 +85,7 @@ def choose_post(request: HttpRequest) -> HttpResponse:
     return redirect(local_url(request, request.POST.get("next")))
 
 
+@declares("way.prefer")
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Language of this browser, kept with the account too."""
@@ -94,6 +100,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@declares("way.prefer")
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Light for the desk, dark for the wall."""

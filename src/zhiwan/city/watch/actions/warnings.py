@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import Actor
-from zhiwan.city.people.models import Post, Scope
+from zhiwan.city.people.models import Scope
+from zhiwan.city.people.queries import posts_on_duty
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.actions import town_or_district
 from zhiwan.city.registry.models import Area
@@ -19,6 +19,7 @@ from zhiwan.city.watch.follow_up import follow_warnings
 from zhiwan.city.watch.models import Warning, WarningReceipt, WarningState, WarningStep
 from zhiwan.city.watch.warning_life import MOVES
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.guard.people import Subject, line_of
 from zhiwan.kernel.packs.models import Level, Text, WarningKind
 
 
@@ -62,7 +63,8 @@ def draft_warning(
     now = at or clock.now()
     declared = kind_of(kind)
     town = town_or_district(area)
-    actor = guard.require("warning.draft", town=town, roles=[declared.signed_by])
+    subject = Subject(town=town, line=line_of(kind.rpartition(".")[0], ""))
+    actor = guard.require("warning.draft", on=subject, roles=[declared.signed_by])
     if not Area.objects.filter(code=area).exists():
         raise WarningUnknown(thing="area", id=area)
     chosen = level_of(kind, level)
@@ -248,7 +250,7 @@ def _begin(warning_id: int, step: str) -> tuple[Warning, Actor]:
         raise WarningUnknown(thing="warning", id=warning_id)
     action, states, for_signer = MOVES[step]
     signer = [kind_of(warning.kind).signed_by] if for_signer else []
-    actor = guard.require(action, town=warning.town, roles=signer)
+    actor = guard.require(action, on=warning, roles=signer)
     if warning.state not in states:
         legal = [name for name, (_, these, _) in MOVES.items() if warning.state in these]
         raise WarningStepRefused(id=warning.id, step=step, state=warning.state, legal=", ".join(legal) or "none")
@@ -267,10 +269,8 @@ def _step(warning: Warning, step: str, actor: Actor, at: datetime, note: str = "
 
 
 def _ask_receipts(warning: Warning, at: datetime) -> None:
-    """Every post in force that covers the area. A town's post gets a row that its town can see and sign."""
-    posts = Post.objects.filter(valid_to=None)
-    if warning.town:
-        posts = posts.filter(Q(scope=Scope.DISTRICT) | Q(towns__contains=[warning.town]))
+    """Every post on duty that covers the area. A town's post gets a row that its town can see and sign."""
+    posts = posts_on_duty([warning.town] if warning.town else None)
     WarningReceipt.objects.bulk_create(
         WarningReceipt(
             warning=warning,
@@ -278,5 +278,5 @@ def _ask_receipts(warning: Warning, at: datetime) -> None:
             town=warning.town or (post.towns[0] if post.scope == Scope.TOWNS and post.towns else ""),
             sent_at=at,
         )
-        for post in posts.order_by("id")
+        for post in posts
     )

@@ -9,12 +9,12 @@ from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
 from zhiwan.city.people import guard
 from zhiwan.city.people.acting import current_actor
-from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
 from zhiwan.city.people.models import Post
 from zhiwan.city.registry.queries import area_title
 from zhiwan.city.watch.models import Warning
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, plain, scale_of, warning_or_none
 from zhiwan.city.watch.warning_life import MOVES
+from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.packs.models import Text
 
 
@@ -150,8 +150,8 @@ def _may(one: Warning, signer: str) -> list[str]:
         if one.state not in states:
             continue
         try:
-            guard.require(action, town=one.town or None, roles=[signer] if for_signer else [])
-        except (ActionForbidden, NobodyActs, OutOfScope):
+            guard.require(action, on=one, roles=[signer] if for_signer else [])
+        except InputRefused:
             continue
         found.append(step)
     actor = current_actor()
