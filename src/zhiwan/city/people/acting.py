@@ -7,7 +7,7 @@ tables, and no guarded row.
 
 zhiwan_district  every row                    zhiwan_line    some lines of duty, across the district
 zhiwan_area      towns                        zhiwan_scoped  towns and zones, lines, own
-zhiwan_admin     accounts and audit, no row of the city
+zhiwan_accounts     accounts and audit, no row of the city
 
 A space is named, or that of whoever acts around, or that of the process: live, unless it was started for another.
 """
@@ -124,7 +124,7 @@ def _role_for(actor: Actor) -> str:
     """The narrowest role of the database that says all of the reach."""
     role = role_of(actor.person.role or "") if actor.post is not None else None
     if role is not None and role.sort == "administrator":
-        return "zhiwan_admin"
+        return "zhiwan_accounts"
     return f"zhiwan_{actor.reach.kind}"
 
 

@@ -2,7 +2,7 @@
 
 Roles without login act for everyone (people/acting.py): `zhiwan_district` sees every row, `zhiwan_area` only rows of
 the towns in the transaction's setting `zhiwan.towns`; `zhiwan_line` and `zhiwan_scoped` hold the same rights as the
-area and see rows by line of duty, zone and own (scopes.py); `zhiwan_admin` sees accounts and no row of the city. The
+area and see rows by line of duty, zone and own (scopes.py); `zhiwan_accounts` sees accounts and no row of the city. The
 tables belong to the owner of the migrations, so a policy binds all. A table without a line here is closed to all
 roles: a new table that is forgotten fails loudly.
 """
@@ -28,8 +28,8 @@ def open_table(
     if area:
         statements.append(f"GRANT {area} ON {table} TO {NARROW}")
     if admin:
-        statements.append(f"GRANT {admin} ON {table} TO zhiwan_admin")
-    backwards = f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_admin, {NARROW}"
+        statements.append(f"GRANT {admin} ON {table} TO zhiwan_accounts")
+    backwards = f"REVOKE ALL ON {table} FROM zhiwan_district, zhiwan_accounts, {NARROW}"
     return migrations.RunSQL(tuple(statements), (backwards,))
 
 

@@ -59,7 +59,7 @@ def scoped_table(table: str, axes: Axes) -> migrations.RunSQL:
     """Policies of the two new roles by the table's own columns. Rights come with share_rights()."""
     line, scope = axes.of_line(), axes.of_scope()
     read_line = "true" if axes.common else line
-    read_scope = f"town = '' OR town = ANY ({NEAR}) OR {scope}" if axes.common else scope
+    read_scope = f"town = '' OR town = ANY ({TOWNS}) OR town = ANY ({NEAR})" if axes.common else scope
     return _policies(table, {"line": (read_line, line), "scoped": (read_scope, scope)})
 
 
@@ -122,7 +122,7 @@ def may_look(tables: Sequence[str], privilege: str = "SELECT") -> migrations.Run
     """The administrators may ask these tables; where rows are guarded, they get none."""
     names = ", ".join(tables)
     return migrations.RunSQL(
-        f"GRANT {privilege} ON {names} TO zhiwan_admin", f"REVOKE ALL ON {names} FROM zhiwan_admin"
+        f"GRANT {privilege} ON {names} TO zhiwan_accounts", f"REVOKE ALL ON {names} FROM zhiwan_accounts"
     )
 
 

@@ -17,7 +17,7 @@ _DOUBLE = frozenset(
 )
 _MOBILE = re.compile(r"^(?:\+?86[- ]?)?(1[3-9]\d)[- ]?\d{4}[- ]?(\d{4})$")
 _LANDLINE = re.compile(r"^(0\d{2,3})[- ]?\d{7,8}(?:-\d{1,6})?$")
-_RESIDENT = re.compile(r"^(\d{3})\d{11,12}(\d{2}[\dXx]{1,2})$")
+_RESIDENT = re.compile(r"^(?:\d{15}|\d{17}[\dXx])$")
 _DOCUMENT = re.compile(r"^([A-Za-z])[A-Za-z]?\d{6,10}$")
 _CARD = re.compile(r"^(\d{4})\d{7,11}(\d{4})$")
 _PLATE = re.compile(r"^([\u4e00-\u9fff][A-Z])[A-Z0-9]{3,4}([A-Z0-9]{2})$")
@@ -62,8 +62,8 @@ def _joined(pattern: re.Pattern[str], stars: str) -> Callable[[str], str]:
 def _id_number(text: str) -> str:
     """310***********123X; other documents keep their first letter."""
     compact = text.replace(" ", "")
-    if len(compact) in (15, 18) and (found := _RESIDENT.match(compact)):
-        return f"{found[1]}***********{compact[-4:]}"
+    if _RESIDENT.match(compact):
+        return f"{compact[:3]}***********{compact[-4:]}"
     return f"{document[1]}*******" if (document := _DOCUMENT.match(compact)) else HIDDEN
 
 

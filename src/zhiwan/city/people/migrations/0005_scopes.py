@@ -41,7 +41,7 @@ ADMINISTRATORS_STAND_ALONE = [
     FOR EACH ROW EXECUTE FUNCTION people_administrators_stand_alone()
     """,
 ]
-NEW = "zhiwan_line, zhiwan_scoped, zhiwan_admin"
+NEW = "zhiwan_line, zhiwan_scoped, zhiwan_accounts"
 
 
 def texts(size: int) -> "django.contrib.postgres.fields.ArrayField[list[str], list[str]]":
@@ -73,8 +73,8 @@ class Migration(migrations.Migration):
         )),
         run_all([f"GRANT USAGE ON SCHEMA public TO {NEW}"]),
         share_rights(["people_", "auth_", "django_", "procrastinate_"]),
-        share_rights(["people_"], giver="zhiwan_district", takers=["zhiwan_admin"]),
-        share_rights(["auth_", "django_", "procrastinate_"], takers=["zhiwan_admin"]),
+        share_rights(["people_"], giver="zhiwan_district", takers=["zhiwan_accounts"]),
+        share_rights(["auth_", "django_", "procrastinate_"], takers=["zhiwan_accounts"]),
         run_all([f"GRANT USAGE ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq TO {NEW}"]),
         migrations.RunSQL(
             tuple(ADMINISTRATORS_STAND_ALONE), ["DROP FUNCTION people_administrators_stand_alone CASCADE"]
