@@ -12,6 +12,7 @@ from zhiwan.city.api.auth import as_caller
 from zhiwan.city.api.errors import NotFound, ParametersRefused
 from zhiwan.city.cases import queries as cases_queries
 from zhiwan.city.packs_loaded import packs, region
+from zhiwan.city.people import guard
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
@@ -142,7 +143,7 @@ def alarm(request: HttpRequest, id: str) -> Any:
         "evidence": detail.evidence,
         "parameters": detail.parameters,
         "steps": detail.steps,
-        "case": cases_queries.case_of_alarm(id),
+        "case": cases_queries.case_of_alarm(id) if guard.may_open("case.read") else None,
     }
 
 

@@ -121,10 +121,10 @@ def require(
     return actor
 
 
-def may(action: str, *, on: Any = None, town: str | None = None, roles: Iterable[str] = ()) -> bool:
+def may(action: str, *, on: Any = None, roles: Iterable[str] = (), posts: Iterable[str] = (), grade: int = 1) -> bool:
     """Whether the acting post may do it: for pages that offer only what can be done."""
     try:
-        require(action, on=on, town=town, roles=roles, reason="asked by a page")
+        require(action, on=on, roles=roles, posts=posts, reason="asked by a page", grade=grade)
     except InputRefused:
         return False
     return True

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from zhiwan.city.people import guard
+from zhiwan.city.people.routes import action_of
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,13 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 
 
 def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """The menu as the template draws it; the entry whose address begins the path is the current one."""
+    """The menu as the template draws it: what the post may open. The entry whose address begins the path is current."""
     sections = []
     for title, entries in MENU:
         rows = []
         for entry in entries:
+            if not guard.may_open(_action(entry.view)):
+                continue
             url = reverse(f"portal:{entry.view}")
             current = path == url or (url != "/" and path.startswith(url + "/"))
             count = counts.get(entry.counted, 0)
@@ -72,5 +78,13 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
                 {"url": url, "title": entry.title, "icon": entry.icon, "current": current, "count": count,
                  "shown": "" if not count else str(count) if count < 1000 else _("999+")}
             )  # fmt: skip
-        sections.append({"title": title, "entries": rows})
+        if rows:
+            sections.append({"title": title, "entries": rows})
     return sections
+
+
+@cache
+def _action(view: str) -> str:
+    """What the page behind an entry opens, as its view declares."""
+    route = action_of(resolve(reverse(f"portal:{view}")).func)
+    return (route.action({}) if route is not None else None) or f"{view}.undeclared"

@@ -7,6 +7,7 @@ set_owner(entity_ids, body) -> int
 save_relations(relations: Iterable[tuple[from_id, link, to_id]]) -> int
 create_devices(pairs: Iterable[tuple[device_id, entity_id]], simulated=False) -> dict[device_id, secret]
 renew_secret(device_id) -> str       set_device_enabled(device_id, enabled)
+reveal_field(entity_id, field, reason) -> value              one masked field whole, written into the audit
 count_refusal(code, device, at=None)                         the broker's door tells of a refused connection
 
 Secrets are 128 random bits, returned once; only their SHA-256 is kept.
@@ -22,6 +23,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
@@ -240,6 +242,19 @@ def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = N
     if Device.objects.filter(id=device_id).update(enabled=enabled) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record("registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled})
+
+
+@transaction.atomic
+def reveal_field(*, entity_id: str, field: str, reason: str, at: datetime | None = None) -> Any:
+    """The whole value of a masked field, for this once. The audit keeps who read which field and why, not the value."""
+    entity = Entity.objects.filter(id=entity_id).first()
+    declared = packs().type(entity.type).fields.get(field) if entity is not None else None
+    if entity is None or declared is None:
+        raise EntityRefused(id=entity_id, problems=f'it has no field "{field}" that this post may see')
+    guard.require("entity.reveal", on=entity, grade=declared.grade, reason=reason)
+    now, after = at or timezone.now(), {"field": field, "grade": declared.grade, "reason": reason.strip()}
+    audit.record("entity.reveal", f"entity:{entity.id}", at=now, after=after)
+    return entity.fields.get(field)
 
 
 def count_refusal(*, code: str, device: str, at: datetime | None = None) -> None:

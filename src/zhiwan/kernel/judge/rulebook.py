@@ -181,7 +181,8 @@ class _Compiler:
             except ExpressionRefused as refused:
                 raise refused.found_in(f'rule "{id}", {key}') from None
 
-        still = Scope(_without(scope.names, _RESERVED), scope.parameters)  # where: nothing that changes by reading
+        # where: nothing that changes by reading
+        still = Scope(_without(scope.names, _RESERVED), scope.parameters, private=scope.private)
         where = read("where", rule.where, "boolean", n.Truth(True), still)
         when = read("when", rule.when, "boolean", n.Truth(False))
         clear = read("clear", rule.clear, "boolean", n.Not(when))
@@ -217,14 +218,16 @@ class _Compiler:
         names = self._fields(type) | {"value": watched, "observed_at": Known("time")}
         links = {link: self._properties(self.packs.type(one.to)) for link, one in type.links.items()}
         links["self"] = self._properties(type)
-        return Scope(names, self._parameters(pack), links, watched)
+        return Scope(names, self._parameters(pack), links, watched, _private(type))
 
     def _fields(self, type: EntityType) -> dict[str, Known]:
         for name in type.fields:
             if name in _RESERVED:
                 advice = f"Rename it; {', '.join(_RESERVED)} are words of the language."
                 raise RuleRefused(what="type", id=type.id, problem=f'a field is named "{name}"', advice=advice)
-        fields = {name: Known(_FIELD_KINDS[one.type], one.unit) for name, one in type.fields.items()}
+        # What is private cannot be named: it would go into messages, evidence and every page that shows an alarm.
+        open_ = {name: one for name, one in type.fields.items() if not one.private}
+        fields = {name: Known(_FIELD_KINDS[one.type], one.unit) for name, one in open_.items()}
         return fields | _OF_EVERY_ENTITY
 
     def _properties(self, type: EntityType) -> dict[str, Known]:
@@ -252,7 +255,8 @@ class _Compiler:
     def indicator(self, pack: Pack, one: Indicator) -> CompiledIndicator:
         id = f"{pack.id}.{one.id}"
         type = self.packs.type(one.over)
-        scope = Scope(self._fields(type) | self._properties(type), self._parameters(pack))
+        names = self._fields(type) | self._properties(type)
+        scope = Scope(names, self._parameters(pack), private=_private(type))
         try:
             value = parse(one.value, scope)
             where = n.Truth(True) if one.where is None else parse(one.where, scope, kind="boolean")
@@ -267,6 +271,10 @@ class _Compiler:
 
 
 _ANY: tuple[Any, n.Expr] = (None, n.Missing("text"))
+
+
+def _private(type: EntityType) -> frozenset[str]:
+    return frozenset(name for name, one in type.fields.items() if one.private)
 
 
 def _without(names: Mapping[str, Known], gone: tuple[str, ...]) -> dict[str, Known]:

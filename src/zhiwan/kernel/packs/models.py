@@ -64,6 +64,10 @@ class PackManifest(Declared):
     emits: list[Reference] = []  # kinds of case and warning it may raise
 
 
+#: From this grade on a field or property is masked for most, and read whole only for a reason.
+PRIVATE_GRADE = 3
+
+
 # types.yml
 class Choice(Declared):
     id: Identifier
@@ -80,6 +84,11 @@ class FieldDecl(Declared):
     kind: Literal["id_number", "name", "phone", "address", "bank_card", "plate", "email", "birth_date"] | None = None
     choices: list[Choice] = []
     required: bool = False  # an import without it is refused
+
+    @property
+    def private(self) -> bool:
+        """Whether it stays out of rules, messages, indicators and streams: shown by the guard alone."""
+        return self.kind is not None or self.grade >= PRIVATE_GRADE
 
 
 class PropertyDecl(Declared):

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.portal import charts, words
 from zhiwan.city.portal.expression_words import in_words, value_words
 from zhiwan.city.portal.gate import opens
@@ -106,9 +107,9 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "chart": _chart(chart, row) if chart else None,
         "chart_empty": chart is not None and not chart.points,
         "chart_coming": clock.now() - found.steps[-1].recorded_at < _LAKE_FOLLOWS if found.steps else False,
-        "case": _case_of(row.id),
+        "case": _case_of(row.id) if guard.may_open("case.read") else None,
         "lasting": found.evidence.get("lasting"),
-        "may_acknowledge": row.acknowledged_at is None,
+        "may_acknowledge": row.acknowledged_at is None and guard.may("alarm.acknowledge", on=found.subject),
         "changed_rule": rule is not None
         and row.rule_version.split("+")[0] != rule.pack_version
         and not row.rule_version.startswith(rule.pack_version),

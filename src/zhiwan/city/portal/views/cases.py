@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import actions, queries
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.portal import words
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import moment_text, said
@@ -23,6 +24,7 @@ from zhiwan.city.registry import queries as registry
 
 _STATES = (queries.RUNNING, "open", "taken", "handled", "closed")
 _MOST_CSV = 500
+_STEPS = {step: f"case.{step}" for step in actions.LEGAL}
 
 
 @require_GET
@@ -84,13 +86,14 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
         "case": found,
         "kind": kind,
         "steps": queries.steps(id),
-        "legal": [step for step, states in actions.LEGAL.items() if found.state in states],
+        "legal": [step for step in _STEPS if found.state in actions.LEGAL[step] and _may(step, found)],
         "entity": registry.entity_detail(found.entity) if found.entity else None,
     }
     return render(request, "portal/case.html", context)
 
 
-_STEPS = {step: f"case.{step}" for step in actions.LEGAL}
+def _may(step: str, case: queries.CaseView) -> bool:
+    return guard.may(_STEPS[step], on=case.subject, roles=[case.role])
 
 
 @require_POST

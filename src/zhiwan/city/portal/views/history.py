@@ -15,7 +15,7 @@ from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import guard
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence, sentence_of
-from zhiwan.city.portal.views.base import csv_download, not_found
+from zhiwan.city.portal.views.base import csv_file, not_found
 from zhiwan.city.watch.import_runs import ImportRun, import_run, import_runs, refused_rows, start_import
 from zhiwan.kernel.facts.errors import CityError, InputRefused
 
@@ -77,7 +77,7 @@ def run(request: HttpRequest, id: str) -> HttpResponseBase:
         return not_found(request, _("导入"))
     if request.GET.get("format") == "csv":
         rows = list(refused_rows(id))
-        return csv_download(f"refused-{id}", rows[0] if rows else [], rows[1:])
+        return csv_file(f"refused-{id}", rows[0] if rows else [], rows[1:])
     part = bool(request.headers.get("HX-Request"))
     name = "portal/parts/import_state.html" if part else "portal/import_run.html"
     return render(request, name, {"run": found, **_told(found)})

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs, place
+from zhiwan.city.people import guard
 from zhiwan.city.portal import assets_built, queries
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.numbers import unit_text
@@ -56,9 +57,9 @@ def _side(where: Place | None) -> dict[str, Any]:
     now = clock.now()
     return {
         "overview": watch.overview(now),
-        "vitals": watch.board(where.code) if where else [],
+        "vitals": watch.board(where.code) if where and guard.may_open("indicator.read") else [],
         "alarms": watch.alarms(state="open", size=_SIDE_LINES),
-        "cases": cases.cases(at=now, state=cases.RUNNING, size=_SIDE_LINES),
+        "cases": cases.cases(at=now, state=cases.RUNNING, size=_SIDE_LINES) if guard.may_open("case.read") else None,
     }
 
 
@@ -163,7 +164,7 @@ def thing_card(request: HttpRequest, id: str) -> HttpResponse:
 
 
 @require_GET
-@opens("area.read")
+@opens("map.read")
 def area_card(request: HttpRequest, code: str) -> HttpResponse:
     """The card of a town or village: its vital signs and how much there is of what."""
     area = Area.objects.filter(code=code).first()
@@ -171,7 +172,9 @@ def area_card(request: HttpRequest, code: str) -> HttpResponse:
         return HttpResponse(status=404)
     context = {
         "area": area,
-        "vitals": [row for row in watch.board(code) if row.value is not None][:8],
+        "vitals": [row for row in watch.board(code) if row.value is not None][:8]
+        if guard.may_open("indicator.read")
+        else [],
         "open_alarms": watch.alarms(state="open", area=code, size=1).total,
         "things": registry.entities(area=code, size=1).total,
     }

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.mission import MissionRow, mission_rows
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download
+from zhiwan.city.portal.views.base import chosen, csv_file
 
 
 def _states() -> dict[str, tuple[str, str]]:
@@ -80,4 +80,4 @@ def _csv(rows: list[MissionRow], states: dict[str, tuple[str, str]]) -> HttpResp
             lines.append([*first, "", "", ""])
         for test in row.tests:
             lines.append([*first, test.id, test.result, moment_text(test.at) if test.at else ""])
-    return csv_download("mission", header, lines)
+    return csv_file("mission", header, lines)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
+from zhiwan.city.people import guard
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import said
 from zhiwan.city.registry import clock
@@ -24,7 +25,7 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:_LONGEST]
     places: list[dict[str, str]] = []
     things: list[dict[str, str]] = []
-    for hit in registry.search(text) if text else []:
+    for hit in registry.search(text, things=guard.may_open("entity.read")) if text else []:
         area = hit.kind in ("town", "village")
         url = (
             f"{reverse('portal:map')}?area={hit.id}" if area else reverse("portal:entity", args=[hit.entity or hit.id])
@@ -38,7 +39,7 @@ def search(request: HttpRequest) -> HttpResponse:
             "url": reverse("portal:case", args=[one.id]),
             "kind": "case",
         }
-        for one in (cases.find(text, at=clock.now()) if text else [])
+        for one in (cases.find(text, at=clock.now()) if text and guard.may_open("case.read") else [])
     ]
     groups = [
         {"title": title, "rows": rows}

@@ -25,7 +25,7 @@ from zhiwan.city.portal import uploads
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import View, Visit, _defused, csv_download, not_found
+from zhiwan.city.portal.views.base import View, Visit, _defused, csv_file, not_found
 from zhiwan.city.registry.lists import KINDS, Kind
 from zhiwan.city.registry.lists.accounts import LINK_MINUTES, links_travel
 from zhiwan.city.registry.lists.bodies import roles
@@ -146,7 +146,7 @@ def template(request: HttpRequest, kind: Kind, form: str) -> HttpResponseBase:
     columns = kind.columns()
     header, example = [one.name for one in columns], [one.example for one in columns]
     if form == "csv":
-        return csv_download(f"{kind.id}-template", header, [example])
+        return csv_file(f"{kind.id}-template", header, [example])
     notes: list[list[str]] = [[_("列"), _("含义"), _("必填"), _("说明")]]
     notes += [[one.name, said(one.title), _("是") if one.required else "", said(one.help)] for one in columns]
     if kind.id == "devices":
@@ -203,7 +203,7 @@ def _rows(sheet: Sheet, bad: set[int]) -> list[dict[str, Any]]:
 def _problems_csv(kind: Kind, problems: list[RowProblem]) -> HttpResponseBase:
     header = [_("行"), _("列"), _("原值"), _("原因"), _("下一步")]
     lines = [[one.row, one.column, one.raw, said(one.reason), said(one.hint)] for one in problems]
-    return csv_download(f"{kind.id}-problems", header, lines)
+    return csv_file(f"{kind.id}-problems", header, lines)
 
 
 def _confirm(request: HttpRequest, kind: Kind, token: str, drafts: dict[int, object], *, bad: int) -> HttpResponse:

@@ -11,12 +11,16 @@ from django.db import connection
 from django.db.models import Count, Max, Q
 
 from zhiwan.city.packs_loaded import lake, packs
+from zhiwan.city.people.acting import current_actor
+from zhiwan.city.people.guard import GradeTooHigh
+from zhiwan.city.people.shown import sees
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.models import Area, Device, Entity
 from zhiwan.city.registry.queries import area_title
 from zhiwan.city.watch.models import Alarm, AlarmState, IndicatorNow, LatestValue, SetAside, Warning, WarningState
-from zhiwan.city.watch.queries.words import shown_value
+from zhiwan.city.watch.queries.words import plain, property_of, shown_value
 from zhiwan.kernel.facts.observations import Quality
+from zhiwan.kernel.guard.masking import HIDDEN
 from zhiwan.kernel.lake import Aggregate
 from zhiwan.kernel.packs.models import Band, Indicator, Layer, PropertyDecl, Text
 
@@ -55,6 +59,7 @@ class LatestRow:
     source: str
     derived: bool
     decimals: int
+    masked: bool
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,14 @@ def latest_of(entity_id: str, at: datetime | None = None) -> list[LatestRow]:
 
 def _latest_row(name: str, declared: PropertyDecl, row: LatestValue | None, now: datetime) -> LatestRow:
     age = now - row.observed_at if row else None
+    masked = row is not None and not sees(declared.grade)
+    value = row.value if row and not masked else None
     return LatestRow(
         property=name,
         title=declared.title,
         unit=declared.unit,
-        value=row.value if row else None,
-        shown=shown_value(declared, row.value if row else None),
+        value=value,
+        shown=plain(HIDDEN) if masked else shown_value(declared, value),
         observed_at=row.observed_at if row else None,
         age=age,
         stale=age is None or age > stale_after(declared),
@@ -126,6 +133,7 @@ def _latest_row(name: str, declared: PropertyDecl, row: LatestValue | None, now:
         source=row.source if row else "",
         derived=declared.derived,
         decimals=declared.decimals,
+        masked=masked,
     )
 
 
@@ -167,9 +175,11 @@ def map_state(types: list[str] | None = None) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(_MAP, [properties, list(index)])
         rows = cursor.fetchall()
+    hidden = {layer.type for layer, _ in layers if not sees(packs().type(layer.type).properties[layer.property].grade)}
     features = []
     for id, type_, name, name_en, lon, lat, town, value, observed_at, rank, tone in rows:
         bands = layers[index[type_]][1]
+        value = None if type_ in hidden else value
         features.append(
             [
                 id,
@@ -282,6 +292,13 @@ def _indicator_row(pack: str, declared: Indicator, area: str, row: IndicatorNow 
     )
 
 
+def require_grade(declared: PropertyDecl | None) -> None:
+    """Raises GradeTooHigh for a property above what the acting post sees: a series cannot be masked."""
+    if declared is not None and not sees(declared.grade):
+        actor = current_actor()
+        raise GradeTooHigh(post=actor.name if actor else "nobody", grade=declared.grade)
+
+
 def history(
     entity_id: str,
     property: str,
@@ -292,10 +309,13 @@ def history(
 ) -> list[tuple[datetime, float, int | None]]:
     """Values of a property from the lake, late corrections applied; [] when the post may not see the entity.
 
-    The lake has no row security: the registry is asked first, under the post's role.
+    The lake has no row security: the registry is asked first, under the post's role. Raises GradeTooHigh for a property
+    above what the post sees.
     """
-    if not Entity.objects.filter(id=entity_id).exists():
+    entity = Entity.objects.filter(id=entity_id).first()
+    if entity is None:
         return []
+    require_grade(property_of(entity.type, property))
     found = lake().history(entity_id, property, start, end, every, aggregate, None)
     counted = "n" in found.columns
     return [

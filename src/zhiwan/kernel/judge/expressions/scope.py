@@ -32,3 +32,5 @@ class Scope:
     parameters: Mapping[str, Known] = field(default_factory=dict)
     links: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
     watched: Known | None = None
+    #: Fields that exist and may not be named: they are private.
+    private: frozenset[str] = frozenset()

@@ -96,7 +96,9 @@ export function startLive() {
   async function open() {
     let address;
     try {
-      const answer = await fetch(page.liveTicketUrl, { headers: { Accept: "application/json" } });
+      // The ticket says which of the values this page shows may be heard by the post.
+      const ask = `${page.liveTicketUrl}?values=${encodeURIComponent(page.liveValues ?? "none")}`;
+      const answer = await fetch(ask, { headers: { Accept: "application/json" } });
       if (answer.status === 401 || answer.redirected) return; // signed out: the next click leads to the sign-in page
       ({ address } = await answer.json());
     } catch {
