@@ -87,20 +87,26 @@ _SHARE = """
 DO $$
 DECLARE found record;
 BEGIN
-  -- the rights of the area, by table and by column, go to the roles that see other rows with the same rights
+  -- the rights of the giver, by table, column, sequence and function, go to roles that see other rows with equal rights
   FOR found IN
-    SELECT c.relname, a.privilege_type AS what, '' AS column FROM pg_class c, aclexplode(c.relacl) a
-     WHERE {which} AND a.grantee = '{giver}'::regrole
+    SELECT c.relname AS name, a.privilege_type AS what, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+      FROM pg_class c, aclexplode(c.relacl) a WHERE {tables} AND a.grantee = '{giver}'::regrole
     UNION ALL
-    SELECT c.relname, a.privilege_type, format(' (%I)', t.attname)
+    SELECT c.relname, format('%s (%I)', a.privilege_type, t.attname), 'TABLE'
       FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
-     WHERE {which} AND a.grantee = '{giver}'::regrole
+     WHERE {tables} AND a.grantee = '{giver}'::regrole
   LOOP
-    EXECUTE format('GRANT %s%s ON %I TO {takers}', found.what, found.column, found.relname);
+    EXECUTE format('GRANT %s ON %s %I TO {takers}', found.what, found.kind, found.name);
+  END LOOP;
+  FOR found IN
+    SELECT f.oid::regprocedure::text AS name FROM pg_proc f, aclexplode(f.proacl) a
+     WHERE {functions} AND a.grantee = '{giver}'::regrole
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {takers}', found.name);
   END LOOP;
   FOR found IN
     SELECT c.relname, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
-     WHERE {which} AND (p.polname LIKE 'space%' OR p.polname = 'everyone')
+     WHERE {tables} AND (p.polname LIKE 'space%' OR p.polname = 'everyone')
   LOOP
     EXECUTE format('ALTER POLICY %I ON %I TO zhiwan_district, zhiwan_area, zhiwan_line, zhiwan_scoped',
                    found.polname, found.relname);
@@ -112,10 +118,16 @@ END $$
 def share_rights(
     prefixes: Sequence[str], *, takers: Sequence[str] = NEW_ROLES, giver: str = "zhiwan_area"
 ) -> migrations.RunSQL:
-    """Give the rights that `giver` has on tables of these beginnings to `takers` too."""
-    likes = " OR ".join(f"c.relname LIKE '{prefix.replace('_', chr(92) + '_')}%'" for prefix in prefixes)
-    which = f"c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND ({likes})"
-    return migrations.RunSQL(_SHARE.format(which=which, giver=giver, takers=", ".join(takers)), migrations.RunSQL.noop)
+    """Give the rights that `giver` has on what begins with these names to `takers` too."""
+    here = "'public'::regnamespace"
+
+    def named(column: str) -> str:
+        return "(" + " OR ".join(f"starts_with({column}, '{prefix}')" for prefix in prefixes) + ")"
+
+    tables = f"c.relkind IN ('r', 'p', 'S') AND c.relnamespace = {here} AND {named('c.relname')}"
+    functions = f"f.pronamespace = {here} AND {named('f.proname')}"
+    body = _SHARE.format(tables=tables, functions=functions, giver=giver, takers=", ".join(takers))
+    return migrations.RunSQL(body, migrations.RunSQL.noop)
 
 
 def may_look(tables: Sequence[str], privilege: str = "SELECT") -> migrations.RunSQL:
