@@ -51,7 +51,8 @@ FILE: dict[str, Any] = {
     "sets": {"see": ["case.read"]},
     "roles": [
         role("desk", holds=["see"], may=["warning.sign", "field.reveal", "list.export", "key.turn"], reveals=4),
-        role("worker", holds=["see"], aliases=["operator"]),
+        role("worker", holds=["see"], aliases=["operator"], on_duty=True),
+        role("looker", holds=["see"]),
         role("passer", may=["way.enter"]),
         role("keeper", sort="administrator", second_factor=True, alone=True, scopes=["none"], may=["key.turn"]),
         role("auditor", sort="administrator", alone=True, scopes=["none"]),
@@ -128,6 +129,7 @@ def test_a_pack_gives_an_action_only_to_who_may_see_its_subject() -> None:
     assert asked(person("worker"), "case.close", given=True)
     assert asked(person("worker"), "case.close").reason is Reason.NOT_HELD
     assert asked(person("passer"), "case.close", given=True).reason is Reason.NOT_HELD
+    assert asked(person("looker"), "case.close", given=True).reason is Reason.NOT_HELD  # sees it, is not on duty
     # What is not declared to be given is not, whoever says so.
     assert asked(person("worker"), "warning.sign", given=True).reason is Reason.NOT_HELD
 

@@ -82,6 +82,13 @@ def use_space(space: str) -> None:
     _process_space = space
 
 
+def is_public() -> bool:
+    """Whether a resident or a firm acts: who sees what is published, and the own."""
+    actor = _current.get()
+    role = role_of(actor.person.role or "") if actor is not None else None
+    return role is not None and role.sort == "public"
+
+
 @contextmanager
 def acting(
     post: Post,
@@ -136,7 +143,8 @@ _SET = "SELECT " + ", ".join(f"set_config('{name}', %s, true)" for name in SETTI
 def _settings(reach: Reach) -> tuple[str, ...]:
     """towns, zones, lines, own, near as the policies read them (city/sql/scopes.py). No line is `*`: every line."""
     lines = "*" if reach.lines is None else ",".join(sorted(reach.lines))
-    texts = [",".join(sorted(part)) for part in (reach.towns, reach.zones, reach.own, reach.near)]
+    near = reach.near | {"public"} if reach.public else reach.near
+    texts = [",".join(sorted(part)) for part in (reach.towns, reach.zones, reach.own, near)]
     return texts[0], texts[1], lines, texts[2], texts[3]
 
 

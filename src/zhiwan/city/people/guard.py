@@ -157,6 +157,7 @@ def subject_of(row: Any, grade: int = 1) -> Subject:
         line=getattr(row, "line", ""),
         own=frozenset(getattr(row, "own", ())),
         common=getattr(row, "said_to_all", False),
+        told=getattr(row, "told", True),
         grade=grade,
     )
 

@@ -34,7 +34,8 @@ def reach_of(post: Post, user: User | None = None) -> Reach:
             return Reach(towns=frozenset(post.towns), zones=frozenset(post.zones), lines=lines, own=own, near=near)
         case Scope.OWN:
             mine = {f"post:{post.id}", f"body:{post.organisation_id}"}
-            return Reach(own=frozenset(mine | ({f"account:{user.pk}"} if user is not None else set())))
+            account = {f"account:{user.pk}"} if user is not None else set()
+            return Reach(own=frozenset(mine | account), public=role.sort == "public")
     return NOWHERE
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from zhiwan.city.cases.models import Case, CaseState
+from zhiwan.city.people.acting import is_public
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.plans.models import Task
 from zhiwan.city.portal.menu import menu_for
@@ -27,7 +28,7 @@ def counts() -> dict[str, int]:
     """What waits for a person, within the scope of the post (partial indexes make each of these cheap)."""
     return {
         "alarms": Alarm.objects.exclude(state__in=AlarmState.ended()).count(),
-        "warnings": Warning.objects.filter(state__in=_UNFINISHED).count(),
+        "warnings": 0 if is_public() else Warning.objects.filter(state__in=_UNFINISHED).count(),
         "tasks": Task.objects.filter(response__state="active", receipted_at=None).count(),
         "cases": Case.objects.exclude(state=CaseState.CLOSED).count(),
         "set_aside": SetAside.objects.filter(state="open").count(),

@@ -55,8 +55,8 @@ def opens(action: str | Mapping[str, str], by: str = "") -> Callable[[View], Vie
 def _stopped(request: HttpRequest, route: Opened, parts: Mapping[str, Any]) -> HttpResponseBase | None:
     """The answer to who may not enter; None for who may."""
     action = route.action(parts)
-    if action is None:
-        return None  # a step that is not there: the view says so
+    if action is None:  # a step that is not there: the view says so, to who is signed in
+        return _without_post(request) if getattr(request, "actor", None) is None else None
     declared = action_book().get(action)
     if declared is None:
         return _undeclared(request, action)

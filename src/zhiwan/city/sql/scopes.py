@@ -42,6 +42,8 @@ class Axes:
     own: bool = False
     #: Read by everyone of the district, or of the town it speaks to.
     common: bool = False
+    #: Of what is common, what residents and firms may read.
+    published: str = "true"
 
     def of_line(self) -> str:
         arms = [f"line = ANY ({LINES})"] if self.line else []
@@ -59,7 +61,9 @@ def scoped_table(table: str, axes: Axes) -> migrations.RunSQL:
     """Policies of the two new roles by the table's own columns. Rights come with share_rights()."""
     line, scope = axes.of_line(), axes.of_scope()
     read_line = "true" if axes.common else line
-    read_scope = f"town = '' OR town = ANY ({TOWNS}) OR town = ANY ({NEAR})" if axes.common else scope
+    around = f"(town = '' OR town = ANY ({TOWNS}) OR town = ANY ({NEAR}))"
+    told = f"{around} AND ({axes.published} OR NOT 'public' = ANY ({NEAR}))"
+    read_scope = told if axes.common else scope
     return _policies(table, {"line": (read_line, line), "scoped": (read_scope, scope)})
 
 

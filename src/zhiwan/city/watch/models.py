@@ -206,6 +206,11 @@ class WarningState(models.TextChoices):
     LIFTED = "lifted"
     REJECTED = "rejected"
 
+    @classmethod
+    def told(cls) -> tuple[str, ...]:
+        """States of a warning that was published."""
+        return (cls.PUBLISHED.value, cls.CHANGED.value, cls.LIFTED.value)
+
 
 class Warning(models.Model):
     """A warning (预警) of a named authority. No machine signs one."""
@@ -234,6 +239,11 @@ class Warning(models.Model):
     ended_at = models.DateTimeField(null=True)  # changed or lifted
 
     said_to_all = True  # of the district, or of the town it speaks to
+
+    @property
+    def told(self) -> bool:
+        """Whether it was published: residents and firms read no draft."""
+        return self.state in WarningState.told()
 
     @property
     def line(self) -> str:

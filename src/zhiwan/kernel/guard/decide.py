@@ -122,7 +122,7 @@ def _of_process(declared: Action) -> Decision:
 
 def _holds(book: RoleBook, role: Role, declared: Action, given: bool) -> bool:
     held = book.held_by(role)
-    return declared.id in held or (given and declared.given and declared.needs in held)
+    return declared.id in held or (given and declared.given and role.on_duty and declared.needs in held)
 
 
 def _refused(person: Person, role: Role, declared: Action, subject: Subject) -> Reason | None:

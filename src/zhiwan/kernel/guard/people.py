@@ -26,6 +26,8 @@ class Reach:
     own: frozenset[str] = _NONE
     #: Towns whose common rows (a warning for a town) concern the post, beside those for the whole district.
     near: frozenset[str] = _NONE
+    #: A resident or a firm: of what is said to everyone, only what was published.
+    public: bool = False
 
     def covers(self, subject: Subject) -> bool:
         """Whether the post may act on it, as far as where and whose go."""
@@ -35,8 +37,9 @@ class Reach:
 
     def sees(self, subject: Subject) -> bool:
         """Whether it may read it: also what is said to everyone of the district or of its towns."""
-        if subject.common and (self.everywhere or subject.town == "" or subject.town in self.towns | self.near):
-            return True
+        if subject.common and (subject.told or not self.public):
+            here = self.everywhere or subject.town == "" or subject.town in self.towns | self.near
+            return here or self.covers(subject)
         return self.covers(subject)
 
     @property
@@ -49,7 +52,7 @@ class Reach:
         """Which of the database's roles acts for it: the narrowest that says all of it."""
         if self.everywhere:
             return "district" if self.lines is None else "line"
-        plain = not self.zones and self.lines is None and not self.own
+        plain = not self.zones and self.lines is None and not self.own and not self.public
         return "area" if plain else "scoped"
 
 
@@ -66,6 +69,7 @@ class Subject:
     line: str = ""
     own: frozenset[str] = _NONE
     common: bool = False  # said to everyone there: warnings, responses
+    told: bool = True  # and published
     grade: int = 1  # the highest grade that is read whole
 
 

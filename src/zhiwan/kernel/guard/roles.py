@@ -40,7 +40,7 @@ class Role(Declared):
     sees: Grade = 2  # fields up to this grade are shown whole
     reveals: Grade = 1  # and up to this one for a reason, one at a time
     second_factor: bool = False
-    #: Published warnings ask its posts for a receipt.
+    #: Published warnings ask its posts for a receipt, and packs and plans may give it cases, tasks and warnings.
     on_duty: bool = False
     #: No account may hold another role beside it.
     alone: bool = False

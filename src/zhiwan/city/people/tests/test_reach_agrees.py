@@ -30,6 +30,7 @@ VILLAGES = tuple(f"{town}00{n}" for town in TOWNS for n in (1, 2))
 AREAS = ("990101", *TOWNS, *VILLAGES, *(f"{village}001" for village in VILLAGES))
 ZONES = ("river-a", "park-b")
 CLASSES, BODIES = ("life.air", "governance.flood"), ("", "bureau", "station", "firm-x", "firm-y")
+STATES = ("draft", "published", "lifted")
 ROLES, POSTS = ("patrol", "crew"), ("p1", "p2", "p3")
 
 
@@ -87,7 +88,8 @@ def _common(n: int, pick: random.Random) -> None:
     town = pick.choice(("", *TOWNS))
     class_ = pick.choice(CLASSES)
     warning = Warning.objects.create(
-        kind=f"{class_}.storm", level="x", rank=1, tone="red", town=town, area=town or "990101", state="draft",
+        kind=f"{class_}.storm", level="x", rank=1, tone="red", town=town, area=town or "990101",
+        state=pick.choice(STATES),
         title_zh="x", title_en="x", text_zh="x", text_en="x", created_at=AT,
     )  # fmt: skip
     WarningStep.objects.create(warning=warning, town=town, step="draft", at=AT, actor="x")

@@ -104,7 +104,7 @@ def literals(tree: ast.AST) -> Iterator[str]:
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield first.value
             elif isinstance(first, ast.Dict):
-                yield from (one.value for one in first.values if isinstance(one, ast.Constant))
+                yield from (str(one.value) for one in first.values if isinstance(one, ast.Constant))
 
 
 def test_every_action_that_the_code_names_is_declared() -> None:

@@ -138,6 +138,8 @@ def _chart(chart: watch.AlarmChart, row: watch.AlarmRow) -> charts.Option:
 @opens("alarm.acknowledge")
 def acknowledge(request: HttpRequest, id: str) -> HttpResponse:
     """A person has seen it; a latched alarm may clear from now on."""
+    if watch.alarm_detail(id) is None:
+        return not_found(request, pgettext("one", "告警"))
     back = reverse("portal:alarm", args=[id])
     return act(request, lambda: actions.acknowledge_alarm(alarm_id=id), _("已确认告警。"), back)
 

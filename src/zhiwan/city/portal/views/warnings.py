@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from zhiwan.city.people import guard
 from zhiwan.city.portal import words
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
@@ -54,7 +55,9 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
 @opens("warning.draft")
 def new(request: HttpRequest) -> HttpResponse:
     """A draft by a person. Kind and level come as one choice, so that a level always belongs to its kind."""
-    kinds = watch.warning_kinds()
+    mine = [kind for kind in watch.warning_kinds() if guard.may("warning.draft", roles=[kind.signed_by])]
+    if not mine:
+        guard.require("warning.draft")
     where = registry.current_place()
     if request.method == "POST":
         kind, _bar, level = request.POST.get("kind", "").partition("|")
@@ -71,7 +74,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "portal/warning_new.html",
-        {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST},
+        {"kinds": mine, "towns": registry.areas("town"), "where": where, "given": request.POST},
     )
 
 

@@ -245,12 +245,15 @@ def _say(warning: Warning, title: Text | None, text: Text | None) -> None:
 
 
 def _begin(warning_id: int, step: str) -> tuple[Warning, Actor]:
-    warning = Warning.objects.select_for_update(of=("self",)).filter(id=warning_id).first()
-    if warning is None:
+    found = Warning.objects.filter(id=warning_id)
+    seen = found.first()
+    if seen is None:
         raise WarningUnknown(thing="warning", id=warning_id)
     action, states, for_signer = MOVES[step]
-    signer = [kind_of(warning.kind).signed_by] if for_signer else []
-    actor = guard.require(action, on=warning, roles=signer)
+    signer = [kind_of(seen.kind).signed_by] if for_signer else []
+    # Asked before the row is locked: the database gives a lock only on what the post may change.
+    actor = guard.require(action, on=seen, roles=signer)
+    warning = found.select_for_update(of=("self",)).get()
     if warning.state not in states:
         legal = [name for name, (_, these, _) in MOVES.items() if warning.state in these]
         raise WarningStepRefused(id=warning.id, step=step, state=warning.state, legal=", ".join(legal) or "none")

@@ -59,7 +59,10 @@ class Migration(migrations.Migration):
         ),
         share_rights(["watch_"]),
         scoped_table("watch_alarm", Axes(zones=True, line=True, own=True)),
-        scoped_table("watch_warning", Axes(line=True, common=True)),
+        scoped_table(
+            "watch_warning",
+            Axes(line=True, common=True, published="state IN ('published', 'changed', 'lifted')"),
+        ),
         child_table("watch_latestvalue", "registry_entity", "entity_id"),
         child_table("watch_alarmevent", "watch_alarm", "alarm_id"),
         child_table("watch_setaside", "registry_entity", "entity"),

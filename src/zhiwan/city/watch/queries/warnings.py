@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
 from zhiwan.city.people import guard
-from zhiwan.city.people.acting import current_actor
+from zhiwan.city.people.acting import current_actor, is_public
 from zhiwan.city.people.models import Post
 from zhiwan.city.registry.queries import area_title
-from zhiwan.city.watch.models import Warning
+from zhiwan.city.watch.models import Warning, WarningState
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, plain, scale_of, warning_or_none
 from zhiwan.city.watch.warning_life import MOVES
 from zhiwan.kernel.facts.errors import InputRefused
@@ -80,9 +82,15 @@ class WarningKindRow:
     instructions: Text
 
 
+def _readable() -> QuerySet[Warning]:
+    """Warnings that the post may read: residents and firms see those that were published, not how they came to be."""
+    found = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by")
+    return found.filter(state__in=WarningState.told()) if is_public() else found
+
+
 def warnings(state: str | None = None, area: str | None = None, page: int = 1, size: int = 50) -> Page[WarningRow]:
     """Newest first. `state` may be several, separated by commas."""
-    found = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").order_by("-created_at", "-id")
+    found = _readable().order_by("-created_at", "-id")
     if state:
         found = found.filter(state__in=state.split(","))
     if area:
@@ -125,12 +133,13 @@ def _title(post: Post | None) -> Text | None:
 
 def warning_detail(id: int) -> WarningDetail | None:
     """One warning; None when there is none that the post may see."""
-    one = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").filter(id=id).first()
+    one = _readable().filter(id=id).first()
     if one is None:
         return None
+    public = is_public()
     kind = warning_or_none(one.kind)
-    steps = one.steps.select_related("post").order_by("at", "id")
-    receipts = one.receipts.select_related("post").order_by("post_id")
+    steps = [] if public else one.steps.select_related("post").order_by("at", "id")
+    receipts = [] if public else one.receipts.select_related("post").order_by("post_id")
     return WarningDetail(
         row=warning_row(one),
         instructions=kind.instructions if kind else plain("—"),
