@@ -69,7 +69,7 @@ class Post(models.Model):
     id = models.SlugField(primary_key=True, max_length=64)
     role = models.CharField(max_length=48, db_index=True)  # the place's word for it, which packs name
     #: The shipped role whose actions it holds; empty: the role itself is a shipped one.
-    base_role = models.CharField(max_length=48, blank=True, db_default="")
+    base_role = models.CharField(max_length=48, blank=True, default="", db_default="")
     title_zh = models.CharField(max_length=120)
     title_en = models.CharField(max_length=160)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)

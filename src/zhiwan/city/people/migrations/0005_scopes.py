@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         )),
         migrations.AddField("organisation", "valid_from", models.DateField(null=True)),
         migrations.AddField("organisation", "valid_to", models.DateField(null=True)),
-        migrations.AddField("post", "base_role", models.CharField(blank=True, db_default="", max_length=48)),
+        migrations.AddField("post", "base_role", models.CharField(blank=True, db_default="", default="", max_length=48)),
         migrations.AddField("post", "zones", texts(64)),
         migrations.AddField("post", "classes", texts(64)),
         migrations.AddField("post", "bodies", texts(64)),

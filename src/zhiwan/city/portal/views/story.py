@@ -30,7 +30,10 @@ def page(request: Visit) -> HttpResponse:
 @opens("space.read")
 def steps(request: Visit) -> HttpResponse:
     """The steps alone, asked for again every moment."""
-    return render(request, "portal/parts/story_steps.html", _told())
+    told = _told()
+    if told["story"] is None:  # left meanwhile, or dropped: there is nothing to put there
+        return HttpResponse(status=204)
+    return render(request, "portal/parts/story_steps.html", told)
 
 
 @require_POST
