@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "zhiwan.city.registry.middleware.SpaceInAnswers",
     "zhiwan.city.registry.middleware.SpaceActingMiddleware",
+    "zhiwan.city.portal.gate.RouteGate",
 ]
 
 TEMPLATES = [

@@ -64,18 +64,36 @@ class Listener:
     ended: bool = False  # its session is over
 
     @property
-    def sort(self) -> tuple[frozenset[str] | None, str, frozenset[str] | None]:
+    def sort(self) -> tuple[object, ...]:
         """Listeners of one sort receive the same bytes."""
-        return self.ticket.towns, self.ticket.space, self.values
+        one = self.ticket
+        return one.towns, one.space, one.kinds, one.things, self.values
 
-    def wants(self, hint: Hint) -> bool:
-        if hint.get("kind") == "space":  # made or dropped: every page offers the step into it, or must leave it
-            return True
+    def told(self, hints: Iterable[Hint]) -> list[Hint]:
+        """What of these the page hears."""
+        hints = list(hints)
+        mine = [hint for hint in hints if hint.get("kind") in self.ticket.kinds and self._shows(hint)]
+        # A story was made or dropped: every page offers the step into it, or must leave it.
+        spaces = [hint for hint in hints if hint.get("kind") == "space"]
+        if self.ticket.things is None:
+            return spaces + [hint for hint in mine if self._admitted(hint)]
+        return spaces + self._narrow(mine, self.ticket.things)
+
+    def _shows(self, hint: Hint) -> bool:
+        return hint.get("kind") != "value" or self.values is None or hint.get("entity") in self.values
+
+    def _admitted(self, hint: Hint) -> bool:
         town, space = str(hint.get("town") or ""), str(hint.get("space") or "live")
         for_all = not town and space == self.ticket.space and hint.get("kind") in FOR_ALL
-        if not for_all and not self.ticket.admits(town, space):
-            return False
-        return hint.get("kind") != "value" or self.values is None or hint.get("entity") in self.values
+        return for_all or self.ticket.admits(town, space)
+
+    def _narrow(self, hints: list[Hint], things: frozenset[str]) -> list[Hint]:
+        """A hint knows its town, not its zone, line or owner: such a post hears values of things that were looked up
+        for its ticket, and of all else only the kind of what changed."""
+        here = [hint for hint in hints if str(hint.get("space") or "live") == self.ticket.space]
+        values = [hint for hint in here if hint.get("kind") == "value" and hint.get("entity") in things]
+        kinds = {str(hint["kind"]) for hint in here if hint.get("kind") != "value"}
+        return [*values, *({"kind": kind, "space": self.ticket.space} for kind in sorted(kinds))]
 
     def renew(self) -> None:
         """Ask the page for a stream with a fresh ticket; this one ends soon."""
@@ -111,7 +129,7 @@ class Hub:
         for listener in self.listeners:
             sort = listener.sort
             if sort not in encoded:
-                wanted = [hint for hint in hints if listener.wants(hint)]
+                wanted = listener.told(hints)
                 encoded[sort] = b"event: changes\ndata: " + orjson.dumps(wanted) + b"\n\n" if wanted else None
             if (event := encoded[sort]) is not None:
                 listener.offer(event)

@@ -27,8 +27,11 @@ from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.auditing.retention import make_months
 from zhiwan.city.people.auditing.signing import HeadsNotWritable, sign_heads
+from zhiwan.city.people.lines import work_out_lines
 from zhiwan.city.people.models import Post, User
 from zhiwan.city.people.ways_in import limits, machines, passwords, recovery
+from zhiwan.city.registry.actions import set_owner
+from zhiwan.city.registry.duties import assign_lines, duties
 from zhiwan.city.registry.place import compute_zone_members
 from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
@@ -115,9 +118,15 @@ def collect_static() -> None:
 
 
 def load_place() -> None:
-    """Areas, zones, bodies and posts of the configured place; skipped while its folder is unchanged."""
+    """Areas, zones, bodies and posts of the configured place; skipped while its folder is unchanged.
+
+    Lines of duty name classes, which are packs: those are worked out at every start, for another set of packs.
+    """
     declared = place()
     if not _changed("place", declared.model_dump_json()):
+        with acting_system("cli"):
+            work_out_lines()
+            assign_lines(duties())
         return
     with acting_system("cli"):
         save_place(declared=declared)
@@ -162,6 +171,8 @@ def load_demo() -> dict[str, str]:
     by_hand = load_district(packs(), place(), data_folder().path)
     with acting_system("cli"):
         compute_zone_members()
+        for one in place().demo.owners:
+            set_owner(entity_ids=one.things, body=one.body)
     return by_hand
 
 

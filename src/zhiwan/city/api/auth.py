@@ -11,7 +11,9 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from zhiwan.city.api.scopes import OF_OPERATION
+from zhiwan.city.people import guard
 from zhiwan.city.people.acting import LIVE, acting
+from zhiwan.city.people.routes import declares
 from zhiwan.city.people.ways_in import machines, rates
 from zhiwan.city.people.ways_in.errors import ScopeMissing
 from zhiwan.city.people.ways_in.models import ServiceKey
@@ -37,9 +39,19 @@ class TokenAuth(HttpBearer):
         return found
 
 
-def as_caller(view: View) -> View:
-    """Run an operation in one transaction as the post of the caller's key, live or in the story that is named."""
+def as_caller(action: str) -> Callable[[View], View]:
+    """Run an operation in one transaction as the post of the caller's key, live or in the story that is named.
 
+    `action` is what the operation does: a post whose role does not hold it is refused before it runs.
+    """
+
+    def wrap(view: View) -> View:
+        return declares(action)(_acting(view, action))
+
+    return wrap
+
+
+def _acting(view: View, action: str) -> View:
     @functools.wraps(view)
     def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         key: ServiceKey = request.auth  # type: ignore[attr-defined]
@@ -52,6 +64,7 @@ def as_caller(view: View) -> View:
         request.space = wished  # type: ignore[attr-defined]
         post, address = key.account.post, request.META.get("REMOTE_ADDR") or None
         with acting(post, address=address, space=wished, name=f"service:{key.account.title}"[:80]):
+            guard.require_open(action)
             return view(request, *args, **kwargs)
 
     return cast(View, run)

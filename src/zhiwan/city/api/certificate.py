@@ -8,7 +8,10 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from zhiwan.city.people.routes import declares
 
+
+@declares("way.pulse")
 @require_safe
 def ca_certificate(request: HttpRequest) -> HttpResponse:
     """Public: it proves who we are and opens nothing. Its fingerprint stands in the terminal to compare."""

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
+from zhiwan.city.people import guard
 from zhiwan.city.people.ways_in.errors import ScopeMissing, TooOften
 from zhiwan.kernel.bus.messages import BusFull, MessageTooLarge
 from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
@@ -58,9 +58,13 @@ class DatabaseSilent(PartUnavailable):
 STATUS: dict[type[CityError], int] = {
     NotFound: 404,
     NotSignedIn: 401,
-    NobodyActs: 401,
-    ActionForbidden: 403,
-    OutOfScope: 403,
+    guard.NobodyActs: 401,
+    guard.ActionForbidden: 403,
+    guard.OutOfScope: 403,
+    guard.PostNotInForce: 403,
+    guard.SecondFactorNeeded: 403,
+    guard.GradeTooHigh: 403,
+    guard.ActionUndeclared: 403,
     ScopeMissing: 403,
     TooOften: 429,
     MessageTooLarge: 413,

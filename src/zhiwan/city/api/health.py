@@ -27,6 +27,7 @@ from zhiwan.city.api.health_words import WELL, Part, part
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.auditing.standing import standing
+from zhiwan.city.people.routes import declares
 from zhiwan.city.supervised import Supervised
 from zhiwan.city.watch.heartbeat import Beat, beats
 from zhiwan.city.watch.models import LatestValue
@@ -50,6 +51,7 @@ _direct = urllib.request.build_opener(
 )
 
 
+@declares("way.pulse")
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Every part of the platform and whether it works."""

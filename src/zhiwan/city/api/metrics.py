@@ -17,11 +17,13 @@ from zhiwan.city.api.health_words import WELL
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.auditing.standing import standing
+from zhiwan.city.people.routes import declares
 from zhiwan.city.registry.models import ConnectionRefusal, Device
 from zhiwan.city.watch.heartbeat import beats
 from zhiwan.city.watch.models import Alarm, AlarmState, DoorCounter, LatestValue, SetAside
 
 
+@declares("way.pulse")
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """All figures as they are now."""

@@ -44,7 +44,7 @@ BODY = {
 
 
 @router.post("/observations", response=schemas.ObservationsOut, summary="Send readings", openapi_extra=BODY)
-@as_caller
+@as_caller("observation.send")
 def observations(request: HttpRequest) -> Any:
     guard.require("observation.send")
     body = _body(request)

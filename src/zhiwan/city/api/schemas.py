@@ -60,13 +60,19 @@ class ValueOut(Schema):
     flags: list[str]
     source: str
     derived: bool
+    masked: bool
 
 
 class FieldOut(Schema):
+    """`masked`: the value is a mask, because its grade is above what the caller's post sees."""
+
     id: str
     title: TextOut
     value: Any
     unit: str | None
+    grade: int
+    kind: str | None
+    masked: bool
 
 
 class LinkOut(Schema):

@@ -114,7 +114,7 @@ def close(*, case_id: int, outcome: str, at: datetime, note: str = "") -> Case:
 
 def _begin(case_id: int, step: str) -> tuple[Case, Actor]:
     case = Case.objects.select_for_update().get(pk=case_id)
-    actor = guard.require(f"case.{step}", town=case.town, roles=[case.role])
+    actor = guard.require(f"case.{step}", on=case, roles=[case.role])
     if case.state not in LEGAL[step]:
         legal = [name for name, states in LEGAL.items() if case.state in states]
         raise CaseStepRefused(case=case.pk, step=step, state=case.state, legal=", ".join(legal) or "none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from zhiwan.city.sql.scopes import line_field, texts_field
 from zhiwan.city.sql.spaces import space_field
 
 
@@ -23,6 +24,9 @@ class Case(models.Model):
     town = models.CharField(max_length=9, blank=True)
     area = models.CharField(max_length=15, blank=True)
     space = space_field()
+    zones = texts_field()  # these three are the thing's, and who handles it; kept by the database
+    line = line_field()
+    own = texts_field()
     entity = models.ForeignKey("registry.Entity", on_delete=models.PROTECT, null=True, related_name="+")
     alarm = models.OneToOneField("watch.Alarm", on_delete=models.PROTECT, null=True, related_name="case")
     state = models.CharField(max_length=8, choices=CaseState.choices, default=CaseState.OPEN)

@@ -18,7 +18,9 @@ from django.db.models import Count, Q, QuerySet
 from zhiwan.city.cases.models import Case, CaseState, CaseStep
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.people.guard import subject_of
 from zhiwan.city.watch.models import Alarm
+from zhiwan.kernel.guard.people import Subject
 from zhiwan.kernel.packs.models import CaseKind, Text
 
 RUNNING = "running"
@@ -53,6 +55,7 @@ class CaseView:
     outcome: str
     outcome_title: Text | None
     note: str
+    subject: Subject  # as the guard sees it
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _view(one: Case, at: datetime) -> CaseView:
         outcome=one.outcome,
         outcome_title=_outcome_title(kind, one.outcome),
         note=one.note,
+        subject=subject_of(one),
     )
 
 

@@ -1,8 +1,13 @@
 """In whose name the database works: `acting(post)` for people and tokens, `acting_system(process)` for processes.
 
-Both open a transaction (or a savepoint), take a role, the towns and the space *for this transaction only*, and put
-back what was there before, so that they nest and leave nothing to the next user of the connection. Without them a
-connection is zhiwan_area with no towns in no space: it sees accounts and public tables, and no guarded row.
+Both open a transaction (or a savepoint), take a role, the reach of the post (towns, zones, lines, own) and the space
+*for this transaction only*, and put back what was there before, so that they nest and leave nothing to the next user
+of the connection. Without them a connection is zhiwan_area with no towns in no space: it sees accounts and public
+tables, and no guarded row.
+
+zhiwan_district  every row                    zhiwan_line    some lines of duty, across the district
+zhiwan_area      towns                        zhiwan_scoped  towns and zones, lines, own
+zhiwan_accounts     accounts and audit, no row of the city
 
 What was recorded for the audit meanwhile is put into its chains at the end of the outermost of them (chaining.py).
 A space is named, or that of whoever acts around, or that of the process: live, unless it was started for another.
@@ -19,10 +24,17 @@ from typing import Literal
 from django.db import connection, transaction
 
 from zhiwan.city.people.chaining import flush
-from zhiwan.city.people.models import Post, Scope, User
+from zhiwan.city.people.models import Post, User
+from zhiwan.city.people.reach import person_of
+from zhiwan.city.people.roles import role_of
+from zhiwan.kernel.guard.people import EVERYWHERE, Person, Reach
 
 LIVE = "live"
 Process = Literal["web", "worker", "jobs", "door", "live", "cli"]
+
+
+#: What a process is to the guard: it reaches everything, and may do what its actions say a process may.
+_PROCESS = Person(reach=EVERYWHERE, process=True)
 
 
 @dataclass(frozen=True)
@@ -34,22 +46,26 @@ class Actor:
     post: Post | None = None
     address: str | None = None
     space: str = LIVE
+    person: Person = _PROCESS
 
     @property
     def is_system(self) -> bool:
         return self.post is None
 
     @property
-    def person(self) -> str:
+    def who(self) -> str:
         """Who it is, through whatever post: the account, or the name of who has none (a story's person)."""
         return f"user:{self.user.pk}" if self.user is not None else f"name:{self.name}"
 
     @property
+    def reach(self) -> Reach:
+        """Where and whose."""
+        return self.person.reach
+
+    @property
     def towns(self) -> frozenset[str] | None:
         """The towns it covers; None for the whole district."""
-        if self.post is None or self.post.scope == Scope.DISTRICT:
-            return None
-        return frozenset(self.post.towns)
+        return None if self.reach.everywhere else self.reach.towns
 
 
 _current: ContextVar[Actor | None] = ContextVar("zhiwan_actor", default=None)
@@ -73,6 +89,13 @@ def use_space(space: str) -> None:
     _process_space = space
 
 
+def is_public() -> bool:
+    """Whether a resident or a firm acts: who sees what is published, and the own."""
+    actor = _current.get()
+    role = role_of(actor.person.role or "") if actor is not None else None
+    return role is not None and role.sort == "public"
+
+
 @contextmanager
 def acting(
     post: Post,
@@ -81,10 +104,12 @@ def acting(
     address: str | None = None,
     space: str | None = None,
     name: str | None = None,
+    second_factor: bool = False,
 ) -> Iterator[Actor]:
-    """Work as this post: its towns' rows, or all rows for a post of the whole district. `name`: of a story person."""
+    """Work as this post, with the rows it reaches. `name`: of a story person; `second_factor`: it was shown."""
     name = name or (str(user) if user is not None else post.id)
-    with _scoped(Actor(name, user, post, address, space or current_space())) as actor:
+    person = person_of(post, user=user, name=name, second_factor=second_factor)
+    with _scoped(Actor(name, user, post, address, space or current_space(), person)) as actor:
         yield actor
 
 
@@ -98,33 +123,45 @@ def acting_system(process: Process, *, space: str | None = None) -> Iterator[Act
 @contextmanager
 def _scoped(actor: Actor) -> Iterator[Actor]:
     outermost = _current.get() is None
-    towns = actor.towns
-    role = "zhiwan_district" if towns is None else "zhiwan_area"
     token = _current.set(actor)
     try:
         with transaction.atomic():
-            before = _swap(role, ",".join(sorted(towns or ())), actor.space)
+            before = _swap((_role_for(actor), *_settings(actor.reach), actor.space))
             yield actor
             # After an error, or a rollback asked for, the end of the savepoint puts the settings back by itself.
             if not connection.needs_rollback:
                 if outermost:
                     flush()  # last: its locks are held until the commit
-                _swap(*before)
+                _swap(before)
     finally:
         _current.reset(token)
 
 
-def _swap(role: str, towns: str, space: str) -> tuple[str, str, str]:
-    """Set role, towns and space until the end of the transaction; returns what they were."""
+def _role_for(actor: Actor) -> str:
+    """The narrowest role of the database that says all of the reach."""
+    role = role_of(actor.person.role or "") if actor.post is not None else None
+    if role is not None and role.sort == "administrator":
+        return "zhiwan_accounts"
+    return f"zhiwan_{actor.reach.kind}"
+
+
+SETTINGS = ("role", "zhiwan.towns", "zhiwan.zones", "zhiwan.lines", "zhiwan.own", "zhiwan.near", "zhiwan.space")
+_READ = "SELECT current_user, " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in SETTINGS[1:])
+_SET = "SELECT " + ", ".join(f"set_config('{name}', %s, true)" for name in SETTINGS)
+
+
+def _settings(reach: Reach) -> tuple[str, ...]:
+    """towns, zones, lines, own, near as the policies read them (city/sql/scopes.py). No line is `*`: every line."""
+    lines = "*" if reach.lines is None else ",".join(sorted(reach.lines))
+    near = reach.near | {"public"} if reach.public else reach.near
+    texts = [",".join(sorted(part)) for part in (reach.towns, reach.zones, reach.own, near)]
+    return texts[0], texts[1], lines, texts[2], texts[3]
+
+
+def _swap(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Take role, reach and space until the end of the transaction; returns what they were."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_user, coalesce(current_setting('zhiwan.towns', true), ''),"
-            " coalesce(current_setting('zhiwan.space', true), '')"
-        )
+        cursor.execute(_READ)
         was = cursor.fetchone()
-        cursor.execute(
-            "SELECT set_config('role', %s, true), set_config('zhiwan.towns', %s, true),"
-            " set_config('zhiwan.space', %s, true)",
-            [role, towns, space],
-        )
-    return str(was[0]), str(was[1]), str(was[2])
+        cursor.execute(_SET, list(wanted))
+    return tuple(str(one) for one in was)

@@ -20,7 +20,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import Holding, Post, SignInLink, User
+from zhiwan.city.people.models import Post, SignInLink, User
+from zhiwan.city.people.organisation import hold
 from zhiwan.city.people.ways_in import demands, passwords
 from zhiwan.city.people.ways_in.hashes import digest as digest
 from zhiwan.kernel.facts.errors import InputRefused
@@ -48,7 +49,7 @@ def create_user(
     user.save()
     if password is not None:
         passwords.note_new(user, password, timezone.now())
-    Holding.objects.bulk_create([Holding(user=user, post=post) for post in posts])
+    hold(user, posts)
     audit.record("people.create_user", f"user:{name}", at=timezone.now(), after={"posts": [p.id for p in posts]})
     return user
 

@@ -1,64 +1,25 @@
-"""May the post that acts do this? The first line of every action asks here.
+"""May the post that acts do this? The first line of every action asks here, and every page and operation before it.
 
-Today by role; the full guard (purpose, class, own) comes later behind the same call. A process of the platform may do
-what carries `SYSTEM`. What only a certain role may do (sign a warning, handle a kind of case) is said by the caller
-with `roles`, because packs declare it.
+`require` puts the question to kernel/guard/decide.py: *what* (does the role hold the action) · *where* and *whose*
+(does the subject lie in the post's reach) · a second factor and a reason where they are demanded. What only a certain
+role may do for a certain thing (sign this kind of warning, handle this kind of case) is said by the caller with
+`roles` or `posts`, because packs declare it; such an action is declared `given`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
 
 from zhiwan.city.people.acting import Actor, current_actor
+from zhiwan.city.people.roles import role_book
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.guard.decide import Decision, Reason, decide, may_attempt, names_given
+from zhiwan.kernel.guard.people import Subject
 
 SYSTEM = "system"
-DESK = frozenset({"duty_chief", "operator"})  # the operations centre
-AUDITORS = frozenset({"duty_chief", "audit_admin"})
-
-#: action → roles that may do it. `roles` of a call are added; an action that is not listed is refused.
-ALLOWED: dict[str, frozenset[str]] = {
-    "people.manage": frozenset({SYSTEM, "duty_chief"}),
-    "account.see": frozenset({"duty_chief", "system_admin", "security_admin"}),
-    "account.switch": frozenset({"duty_chief", "system_admin", "security_admin"}),
-    "account.unlock": frozenset({"duty_chief", "security_admin"}),
-    "account.recover": frozenset({SYSTEM, "duty_chief", "security_admin"}),
-    "session.revoke": frozenset({"duty_chief", "security_admin", "system_admin"}),
-    "service.manage": frozenset({SYSTEM, "duty_chief", "system_admin"}),
-    "firm.register": frozenset({SYSTEM, "duty_chief", "counter_clerk"}),
-    "registry.load": frozenset({SYSTEM}),
-    "registry.found": frozenset({SYSTEM, "duty_chief"}),
-    "registry.change": frozenset({SYSTEM, "duty_chief", "operator"}),
-    "history.import": frozenset({SYSTEM, "duty_chief"}),
-    "observation.send": DESK | {"integrator"},
-    "alarm.acknowledge": DESK,
-    "set_aside.fix": DESK | {"data_steward"},
-    "set_aside.drop": DESK | {"data_steward"},
-    "rule.propose": frozenset({"duty_chief"}),
-    "rule.sign": frozenset({"duty_chief"}),  # and another person than who proposed: amendments/actions.py
-    "warning.propose": frozenset({SYSTEM}),
-    "warning.draft": DESK,
-    "warning.review": DESK,
-    "warning.sign": frozenset(),  # only the role that the warning's kind names
-    "warning.publish": frozenset({"duty_chief"}),
-    "warning.lift": frozenset({"duty_chief"}),
-    "warning.reject": DESK,
-    "warning.receive": frozenset(),
-    "case.open": DESK | {SYSTEM},
-    "case.take": DESK,
-    "case.handle": DESK,
-    "case.close": DESK,
-    "plan.respond": frozenset({SYSTEM, "duty_chief"}),
-    "plan.end": frozenset({SYSTEM, "duty_chief"}),
-    "task.receive": frozenset({"duty_chief"}),
-    "task.finish": frozenset({"duty_chief"}),
-    "audit.search": AUDITORS,
-    "audit.verify": AUDITORS | {SYSTEM},
-    "audit.export": AUDITORS | {SYSTEM},
-    "audit.retire": frozenset({"audit_admin"}),
-    "audit.sign": frozenset({SYSTEM}),
-    "audit.keep": frozenset({SYSTEM}),
-}
 
 
 class NobodyActs(InputRefused):
@@ -80,7 +41,7 @@ class ActionForbidden(InputRefused):
 
 
 class OutOfScope(InputRefused):
-    """The subject lies outside the post's towns."""
+    """The subject lies outside the post's scope."""
 
     code = "PEOPLE-003"
     fact = "the post {post} does not cover {town}"
@@ -88,30 +49,149 @@ class OutOfScope(InputRefused):
     hint = "Ask a post that covers it."
 
 
-def require(action: str, *, town: str | None = None, roles: Iterable[str] = (), posts: Iterable[str] = ()) -> Actor:
-    """Who acts, if they may do `action`. Raises NobodyActs, ActionForbidden, OutOfScope.
+class PostNotInForce(InputRefused):
+    """The post has not begun, or has ended."""
 
-    `roles` and `posts` widen the action's own roles; `town` (empty for the district) must lie in the post's scope.
+    code = "PEOPLE-004"
+    fact = "the post {post} is not in force"
+    detail = "It begins {since}, it ends {until}."
+    hint = "Ask the security administrator to renew it."
+
+
+class SecondFactorNeeded(InputRefused):
+    """The role or the grade demands a second factor that was not shown."""
+
+    code = "PEOPLE-005"
+    fact = "{action} needs a second factor"
+    detail = "The post {post}, or the grade of what is read, demands it."
+    hint = "Sign in with the second factor and try again."
+
+
+class ReasonNeeded(InputRefused):
+    """A reveal without a reason."""
+
+    code = "PEOPLE-006"
+    fact = "{action} needs a reason"
+    detail = "Who reads it, and why, is written into the audit."
+    hint = "Say in a few words what it is needed for."
+
+
+class GradeTooHigh(InputRefused):
+    """A field above what the post may see even with a reason."""
+
+    code = "PEOPLE-007"
+    fact = "the post {post} may not see a field of grade {grade}"
+    detail = "Its role sees less, even with a reason."
+    hint = "Ask a post that may."
+
+
+class ActionUndeclared(InputRefused):
+    """Nobody declared it: refused whoever asks."""
+
+    code = "PEOPLE-008"
+    fact = "the action {action} is declared nowhere"
+    detail = "Every action stands in a guard.yml; what does not is refused."
+    hint = "Declare it, and say which roles hold it."
+
+
+def require(
+    action: str,
+    *,
+    town: str | None = None,
+    on: Any = None,
+    roles: Iterable[str] = (),
+    posts: Iterable[str] = (),
+    reason: str = "",
+    grade: int = 1,
+) -> Actor:
+    """Who acts, if they may do `action`. Raises what says why not.
+
+    `on`: the row that is acted on, or a Subject; `town` where there is only a town (empty: the whole district).
+    `roles` and `posts`: whom a pack or a plan gives the action for this subject. `grade`: of what is revealed.
     """
     actor = current_actor()
     if actor is None:
         raise NobodyActs(action=action)
-    allowed = ALLOWED[action] | frozenset(roles)
-    if actor.post is None:
-        if SYSTEM not in allowed:
-            raise ActionForbidden(post=actor.name, action=action, roles=", ".join(sorted(allowed)) or "a person")
-        return actor
-    if actor.post.role not in allowed and actor.post.id not in set(posts):
-        raise ActionForbidden(post=actor.post.id, action=action, roles=", ".join(sorted(allowed - {SYSTEM})))
-    if town is not None and actor.towns is not None and town not in actor.towns:
-        raise OutOfScope(post=actor.post.id, town=town or "the district", towns=", ".join(sorted(actor.towns)))
+    subject = _subject(town, on, grade)
+    roles = frozenset(roles)
+    given = names_given(actor.person, roles, frozenset(posts))
+    decision = decide(actor.person, action, subject, reason, timezone.now(), book=role_book(), given=given)
+    if not decision.allow:
+        raise refusal(decision, action, actor, subject, roles)
     return actor
 
 
-def may(action: str) -> bool:
-    """Whether the post that acts may do `action` at all: for what a page offers. The action asks again."""
+def may(action: str, *, on: Any = None, roles: Iterable[str] = (), posts: Iterable[str] = (), grade: int = 1) -> bool:
+    """Whether the acting post may do it: for pages that offer only what can be done."""
     try:
-        require(action)
+        require(action, on=on, roles=roles, posts=posts, reason="asked by a page", grade=grade)
     except InputRefused:
         return False
     return True
+
+
+def require_open(action: str) -> None:
+    """Raises why the acting post may not open what this action guards, whatever the subject turns out to be."""
+    actor = current_actor()
+    if actor is None:
+        raise NobodyActs(action=action)
+    decision = may_attempt(actor.person, action, timezone.now(), book=role_book())
+    if not decision.allow:
+        raise refusal(decision, action, actor, None)
+
+
+def may_open(action: str) -> bool:
+    """Whether it may: for menus and links."""
+    try:
+        require_open(action)
+    except InputRefused:
+        return False
+    return True
+
+
+def subject_of(row: Any, grade: int = 1) -> Subject:
+    """A guarded row as the guard sees it: the same columns that the policies test."""
+    return Subject(
+        town=row.town,
+        zones=frozenset(getattr(row, "zones", ())),
+        line=getattr(row, "line", ""),
+        own=frozenset(getattr(row, "own", ())),
+        common=getattr(row, "said_to_all", False),
+        told=getattr(row, "told", True),
+        grade=grade,
+    )
+
+
+def _subject(town: str | None, on: Any, grade: int) -> Subject | None:
+    if isinstance(on, Subject):
+        return on
+    if on is not None:
+        return subject_of(on, grade)
+    return Subject(town=town, grade=grade) if town is not None else None
+
+
+def refusal(
+    decision: Decision, action: str, actor: Actor, subject: Subject | None, given: frozenset[str] = frozenset()
+) -> InputRefused:
+    """The error that tells a person, or a client, why not."""
+    post = actor.post.id if actor.post is not None else actor.name
+    match decision.reason:
+        case Reason.UNDECLARED:
+            return ActionUndeclared(action=action)
+        case Reason.NOBODY | Reason.NO_POST:
+            return NobodyActs(action=action)
+        case Reason.NOT_YET | Reason.ENDED:
+            since, until = actor.person.since, actor.person.until
+            return PostNotInForce(post=post, since=since or "at once", until=until or "never")
+        case Reason.OUT_OF_REACH:
+            towns = sorted(actor.reach.towns | actor.reach.zones | (actor.reach.lines or frozenset()))
+            where = (subject.town if subject is not None else "") or "the district"
+            return OutOfScope(post=post, town=where, towns=", ".join(towns) or "nothing")
+        case Reason.SECOND_FACTOR:
+            return SecondFactorNeeded(action=action, post=post)
+        case Reason.REASON_MISSING:
+            return ReasonNeeded(action=action)
+        case Reason.GRADE:
+            return GradeTooHigh(post=post, grade=subject.grade if subject is not None else "?")
+    holders = sorted({role.id for role in role_book().roles_with(action)} | given)
+    return ActionForbidden(post=post, action=action, roles=", ".join(holders) or "nobody by role")

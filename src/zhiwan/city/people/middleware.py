@@ -11,6 +11,11 @@ from zhiwan.city.people.acting import LIVE, Actor, acting
 from zhiwan.city.people.queries import post_in_use
 
 
+def showed_second_factor(request: HttpRequest) -> bool:
+    """Whether this session showed a second factor; what the way in notes of it."""
+    return bool((request.session.get("ways_in") or {}).get("second_at"))
+
+
 class ActingMiddleware:
     """Sets `request.actor` (None: nobody is signed in) and acts as its post while the view runs.
 
@@ -32,7 +37,8 @@ class ActingMiddleware:
             return self.get_response(request)
         space = self.space_of(request)
         address = request.META.get("REMOTE_ADDR") or None
-        with acting(post, user=request.user, address=address, space=space) as actor:
+        second = showed_second_factor(request)
+        with acting(post, user=request.user, address=address, space=space, second_factor=second) as actor:
             request.actor = actor  # type: ignore[attr-defined]
             response = self.get_response(request)
             response["X-Zhiwan-Space"] = space

@@ -1,7 +1,7 @@
 """Who acts: accounts, the posts they hold, and the record of what they did.
 
-A person acts through a *post* (岗位): it has a role, belongs to an organisation and covers the whole district or some
-towns. What a request may see follows from its post (acting.py), what it may do from the post's role (guard.py).
+A person acts through a *post* (岗位): a role in an organisation with a scope, for a time. What a request may see
+follows from the post's scope (reach.py; acting.py tells the database), what it may do from its role (guard.py, roles/).
 """
 
 from __future__ import annotations
@@ -12,8 +12,23 @@ from django.db import models
 
 
 class Scope(models.TextChoices):
+    """Where a post reaches. Classes and bodies of a post narrow it further, whatever its scope."""
+
     DISTRICT = "district"
     TOWNS = "towns"
+    ZONES = "zones"  # zones, villages, grids; and the post's towns, if it names some
+    OWN = "own"  # what belongs to its own organisation or account
+    NONE = "none"  # no row of the city: the administrators
+
+
+class BodyKind(models.TextChoices):
+    """What sort of organisation it is."""
+
+    DISTRICT_OFFICE = "district_office"  # 区级部门
+    TOWN = "town"  # 街镇
+    VILLAGE = "village"  # 村居
+    SERVICE = "service"  # 事业、作业单位
+    FIRM = "firm"  # 企业
 
 
 class User(AbstractUser):
@@ -27,32 +42,60 @@ class User(AbstractUser):
 
 
 class Organisation(models.Model):
-    """A body of the place (责任单位)."""
+    """A body of the place (责任单位), in the tree of bodies."""
 
     id = models.SlugField(primary_key=True, max_length=64)
     name_zh = models.CharField(max_length=120)
     name_en = models.CharField(max_length=160)
     area = models.CharField(max_length=15)
+    kind = models.CharField(
+        max_length=16, choices=BodyKind.choices, default=BodyKind.DISTRICT_OFFICE, db_default=BodyKind.DISTRICT_OFFICE
+    )
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="below")
+    valid_from = models.DateField(null=True)
+    valid_to = models.DateField(null=True)  # exclusive
 
     def __str__(self) -> str:
         return self.name_zh
 
 
+def _texts(length: int) -> ArrayField[list[str], list[str]]:
+    return ArrayField(models.CharField(max_length=length), default=list, db_default=[], blank=True)
+
+
 class Post(models.Model):
-    """A post of an organisation. `towns` counts only where scope is `towns`."""
+    """A post of an organisation: what it may do by its role, where by its scope, whose by classes and bodies."""
 
     id = models.SlugField(primary_key=True, max_length=64)
-    role = models.CharField(max_length=48, db_index=True)
+    role = models.CharField(max_length=48, db_index=True)  # the place's word for it, which packs name
+    #: The shipped role whose actions it holds; empty: the role itself is a shipped one.
+    base_role = models.CharField(max_length=48, blank=True, default="", db_default="")
     title_zh = models.CharField(max_length=120)
     title_en = models.CharField(max_length=160)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     scope = models.CharField(max_length=8, choices=Scope.choices)
     towns = ArrayField(models.CharField(max_length=9), default=list, blank=True)
+    zones = _texts(64)  # zones by id, villages and grids by code
+    #: 条线: classes (ids of packs) and owning bodies; both empty: of every class and body.
+    classes = _texts(64)
+    bodies = _texts(64)
+    #: The two worked out against the tree of bodies (lines.py), so that acting needs no query.
+    lines = _texts(140)
     valid_from = models.DateField(null=True)
-    valid_to = models.DateField(null=True)
+    valid_to = models.DateField(null=True)  # exclusive
 
     def __str__(self) -> str:
         return self.title_zh
+
+    @property
+    def shipped_role(self) -> str:
+        """The name under which the roles know it."""
+        return self.base_role or self.role
+
+    @property
+    def line_bound(self) -> bool:
+        """Whether it minds some lines of duty only."""
+        return bool(self.classes or self.bodies)
 
 
 class Holding(models.Model):

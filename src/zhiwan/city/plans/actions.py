@@ -23,6 +23,7 @@ from zhiwan.city.plans.models import Response, Task
 from zhiwan.city.registry.actions import town_or_district
 from zhiwan.city.watch.models import Warning, WarningState
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.guard.people import Subject, line_of
 from zhiwan.kernel.packs.models import Level, Plan, PlanTask, Scale
 
 
@@ -81,7 +82,8 @@ def _level_asked(plan: Plan, scale: Scale, warning: Warning) -> Level | None:
 @transaction.atomic
 def respond(*, plan_id: str, level: str, at: datetime, area: str = "", warning: Warning | None = None) -> Response:
     """Put a plan in force at a level, or change the level it is at. `area` empty: the whole district."""
-    guard.require("plan.respond", town=town_or_district(area))
+    line = line_of(plan_id.rpartition(".")[0], "")
+    guard.require("plan.respond", on=Subject(town=town_or_district(area), line=line))
     plan = packs().plan(plan_id)
     scale = packs().scale(packs().owner(plan_id), plan.scale)
     wanted = next((one for one in scale.levels if one.id == level), None)
@@ -138,7 +140,7 @@ def _add_missing_tasks(response: Response, plan: Plan, scale: Scale, at: datetim
 
 
 def _task(response: Response, level: str, declared: PlanTask, post: Post | None, at: datetime) -> Task:
-    one_town = post is not None and post.scope == Scope.TOWNS and len(post.towns) == 1
+    in_towns = post is not None and post.scope == Scope.TOWNS and bool(post.towns)
     return Task(
         response=response,
         plan_task=declared.id,
@@ -147,7 +149,8 @@ def _task(response: Response, level: str, declared: PlanTask, post: Post | None,
         post=post,
         text_zh=declared.text.zh,
         text_en=declared.text.en,
-        town=post.towns[0] if post is not None and one_town else response.town,
+        # A post of several towns has its tasks in the first: it sees them there, and each of them once.
+        town=post.towns[0] if post is not None and in_towns else response.town,
         issued_at=at,
         receipt_due=at + declared.receipt_within,
         done_due=at + declared.done_within if declared.done_within else None,
@@ -158,7 +161,7 @@ def _task(response: Response, level: str, declared: PlanTask, post: Post | None,
 def end_response(*, response_id: int, at: datetime, note: str = "") -> Response:
     """Take a plan out of force (响应终止). Its tasks stay readable."""
     response = Response.objects.select_for_update().get(pk=response_id)
-    guard.require("plan.end", town=response.town)
+    guard.require("plan.end", on=response)
     if response.state != "active":
         raise ResponseRefused(plan=packs().plan(response.plan).title.zh, problem="It is not in force.")
     response.state, response.ended_at, response.changed_at = "ended", at, at
@@ -171,7 +174,7 @@ def end_response(*, response_id: int, at: datetime, note: str = "") -> Response:
 def receive_task(*, task_id: int, at: datetime) -> Task:
     """The post says that it has the task (回执)."""
     task = _locked(task_id)
-    actor = guard.require("task.receive", town=task.town, posts=_its_post(task), roles=_its_role(task))
+    actor = guard.require("task.receive", on=task, posts=_its_post(task), roles=_its_role(task))
     if task.receipted_at is not None:
         raise TaskRefused(task=task.text_zh, problem=f"It was receipted by {task.receipted_by}.")
     task.receipted_at, task.receipted_by = at, actor.name
@@ -184,7 +187,7 @@ def receive_task(*, task_id: int, at: datetime) -> Task:
 def finish_task(*, task_id: int, at: datetime, note: str = "") -> Task:
     """The post says that the task is done. A task nobody receipted is receipted with it."""
     task = _locked(task_id)
-    actor = guard.require("task.finish", town=task.town, posts=_its_post(task), roles=_its_role(task))
+    actor = guard.require("task.finish", on=task, posts=_its_post(task), roles=_its_role(task))
     if task.done_at is not None:
         raise TaskRefused(task=task.text_zh, problem=f"It was finished by {task.done_by}.")
     if task.receipted_at is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from zhiwan.city.sql.spaces import space_field
+from zhiwan.kernel.guard.people import line_of
 
 
 class Response(models.Model):
@@ -22,6 +23,13 @@ class Response(models.Model):
     since = models.DateTimeField()
     changed_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    said_to_all = True  # of the district, or of the town it is for
+
+    @property
+    def line(self) -> str:
+        """Of its plan's class, as the database works it out."""
+        return line_of(self.plan.rpartition(".")[0], "")
 
     class Meta:
         constraints = [
@@ -51,6 +59,16 @@ class Task(models.Model):
     done_at = models.DateTimeField(null=True)
     done_by = models.CharField(max_length=80, blank=True)
     note = models.TextField(blank=True)
+
+    @property
+    def own(self) -> list[str]:
+        """Whose own it is: its post's, or its role's while no post holds it."""
+        return [f"post:{self.post_id}" if self.post_id else f"role:{self.role}"]
+
+    @property
+    def line(self) -> str:
+        """Its response's."""
+        return self.response.line
 
     class Meta:
         constraints = [

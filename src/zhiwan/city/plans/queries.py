@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.plans.models import Response, Task
 from zhiwan.kernel.packs.models import Text
 
@@ -61,6 +62,7 @@ class TaskView:
     done_by: str
     note: str
     late: bool
+    mine: bool  # whether the acting post may take its next step
 
 
 def responses(*, active: bool = True, limit: int = 50) -> list[ResponseView]:
@@ -151,4 +153,10 @@ def _task_view(one: Task, at: datetime) -> TaskView:
         done_by=one.done_by,
         note=one.note,
         late=late,
+        mine=_mine(one),
     )
+
+
+def _mine(one: Task) -> bool:
+    posts, roles = ([one.post_id], []) if one.post_id else ([], [one.role])
+    return guard.may("task.receive", on=one, roles=roles, posts=posts)

@@ -11,9 +11,9 @@ from django.utils import timezone, translation
 
 from zhiwan.city.amendments.queries import waiting_count
 from zhiwan.city.cases.models import Case, CaseState
+from zhiwan.city.people.acting import is_public
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import limits
-from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.plans.models import Task
 from zhiwan.city.portal.menu import menu_for
 from zhiwan.city.registry import clock, spaces
@@ -30,7 +30,7 @@ def counts() -> dict[str, int]:
     """What waits for a person, within the scope of the post (partial indexes make each of these cheap)."""
     return {
         "alarms": Alarm.objects.exclude(state__in=AlarmState.ended()).count(),
-        "warnings": Warning.objects.filter(state__in=_UNFINISHED).count(),
+        "warnings": 0 if is_public() else Warning.objects.filter(state__in=_UNFINISHED).count(),
         "tasks": Task.objects.filter(response__state="active", receipted_at=None).count(),
         "cases": Case.objects.exclude(state=CaseState.CLOSED).count(),
         "set_aside": SetAside.objects.filter(state="open").count(),
@@ -59,7 +59,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     actor = getattr(request, "actor", None)
     # htmx asks for the "full" page where it picks a part of it (hx-select): that part stands within the frame.
     part = request.headers.get("HX-Request") and request.headers.get("HX-Request-Type") != "full"
-    if actor is None or is_public(actor) or part:
+    if actor is None or part:
         return shared
     return shared | {
         "place": current_place(),

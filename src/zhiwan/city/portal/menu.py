@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from zhiwan.city.people import guard
+from zhiwan.city.people.routes import action_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `counted` names the figure beside it (portal/frame.py); with `needs` it is shown to posts
-    that may do that action."""
+    """One line of the menu. `counted` names the figure beside it (portal/frame.py)."""
 
     view: str
     title: Any
     icon: str
     counted: str = ""
-    needs: str = ""  # the action without which it is not shown
 
 
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
@@ -55,11 +55,11 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("rules", gettext_lazy("规则"), icon="scale", counted="amendments"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
-            Entry("audit", gettext_lazy("审计"), icon="shield-check", needs="audit.search"),
+            Entry("audit", gettext_lazy("审计"), icon="shield-check"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),
-            Entry("accounts", gettext_lazy("账号管理"), icon="users", needs="account.see"),
-            Entry("firms", gettext_lazy("企业登记"), icon="building-store", needs="firm.register"),
+            Entry("accounts", gettext_lazy("账号管理"), icon="users"),
+            Entry("firms", gettext_lazy("企业登记"), icon="building-store"),
             Entry("story", gettext_lazy("推演"), icon="masks-theater"),
         ),
     ),
@@ -67,12 +67,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 
 
 def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """The menu as the template draws it; the entry whose address begins the path is the current one."""
+    """The menu as the template draws it: what the post may open. The entry whose address begins the path is current."""
     sections = []
     for title, entries in MENU:
         rows = []
         for entry in entries:
-            if entry.needs and not guard.may(entry.needs):
+            if not guard.may_open(_action(entry.view)):
                 continue
             url = reverse(f"portal:{entry.view}")
             current = path == url or (url != "/" and path.startswith(url + "/"))
@@ -81,5 +81,13 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
                 {"url": url, "title": entry.title, "icon": entry.icon, "current": current, "count": count,
                  "shown": "" if not count else str(count) if count < 1000 else _("999+")}
             )  # fmt: skip
-        sections.append({"title": title, "entries": rows})
+        if rows:
+            sections.append({"title": title, "entries": rows})
     return sections
+
+
+@cache
+def _action(view: str) -> str:
+    """What the page behind an entry opens, as its view declares."""
+    route = action_of(resolve(reverse(f"portal:{view}")).func)
+    return (route.action({}) if route is not None else None) or f"{view}.undeclared"

@@ -8,6 +8,7 @@ from typing import Any
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page
+from zhiwan.city.people.shown import sees
 from zhiwan.city.registry.queries import EntityRow, entities
 from zhiwan.city.watch.models import Alarm, AlarmState, LatestValue
 from zhiwan.city.watch.queries.alarms import AlarmRow, alarm_row
@@ -37,12 +38,13 @@ def alarm_pins(most: int) -> list[dict[str, Any]]:
         Alarm.objects.exclude(state__in=AlarmState.ended())
         .filter(entity__lon__isnull=False)
         .order_by("-rank", "-opened_at")
-        .values_list("id", "entity_id", "entity__lon", "entity__lat", "tone", "message_zh", "message_en")[: most * 2]
+        .select_related("entity", "acknowledged_by")[: most * 2]
     )
     pins: dict[str, dict[str, Any]] = {}
-    for id, entity, lon, lat, tone, zh, en in found:
-        pin = {"id": id, "entity": entity, "lon": lon, "lat": lat, "tone": tone, "message": {"zh": zh, "en": en}}
-        pins.setdefault(entity, pin)
+    for row in map(alarm_row, found):
+        at = row.entity
+        pin = {"id": row.id, "entity": at.id, "lon": at.lon, "lat": at.lat, "tone": row.level.tone}
+        pins.setdefault(at.id, pin | {"message": row.message.model_dump()})
     return list(pins.values())[:most]
 
 
@@ -64,7 +66,7 @@ def _map_row(
     row: EntityRow, name: str | None, latest: dict[tuple[str, str], LatestValue], alarm: AlarmRow | None
 ) -> MapRow:
     declared = property_of(row.type, name) if name else None
-    value = latest.get((row.id, name)) if name else None
+    value = latest.get((row.id, name)) if name and declared and sees(declared.grade) else None
     return MapRow(
         entity=row,
         property=declared.title if declared else Text(zh="—", en="—"),

@@ -21,6 +21,10 @@ LONGEST = 300  # seconds after which an open one has to show a fresh ticket, so 
 SIGNED_OUT = "signed_out"  # kind of the hint {kind, sessions: [id]} that ends streams at once
 
 
+#: What a hint may speak of (watch/hints.py).
+KINDS = frozenset({"value", "alarm", "indicator", "warning", "case", "response", "task", "set_aside", "amendment"})
+
+
 class TicketRefused(InputRefused):
     """A ticket that is not ours, or too old."""
 
@@ -32,12 +36,17 @@ class TicketRefused(InputRefused):
 
 @dataclass(frozen=True)
 class Ticket:
-    """Whose stream it is, and which rows may flow in it. `towns` None: the whole district; `session` ends with it."""
+    """Whose stream it is, and what may flow in it. `towns` None: the whole district; `session` ends with it."""
 
     user: str
     towns: frozenset[str] | None
     space: str = "live"
     session: str = ""
+    #: Kinds of hints that the role may read.
+    kinds: frozenset[str] = KINDS
+    #: For a post narrowed by zone, line or own: the things whose values it may hear. Of all else it hears that
+    #: something changed, and fetches what it may see. None: towns say it all.
+    things: frozenset[str] | None = None
 
     def admits(self, town: str, space: str) -> bool:
         """Whether a change in this town may be told. What has no town belongs to the district."""
@@ -49,9 +58,16 @@ class Ticket:
 def issue(key: str, ticket: Ticket) -> str:
     """The ticket as text for a URL."""
     towns = None if ticket.towns is None else sorted(ticket.towns)
-    text = URLSafeTimedSerializer(key, salt=_SALT).dumps(
-        {"u": ticket.user, "t": towns, "s": ticket.space, "k": ticket.session}
-    )
+    things = None if ticket.things is None else sorted(ticket.things)
+    body = {
+        "u": ticket.user,
+        "t": towns,
+        "s": ticket.space,
+        "i": ticket.session,
+        "k": sorted(ticket.kinds),
+        "e": things,
+    }
+    text = URLSafeTimedSerializer(key, salt=_SALT).dumps(body)
     return text if isinstance(text, str) else text.decode()
 
 
@@ -59,7 +75,7 @@ def read(key: str, text: str) -> Ticket:
     """The ticket of a text. Raises TicketRefused."""
     try:
         body = URLSafeTimedSerializer(key, salt=_SALT).loads(text, max_age=LIFETIME)
-        towns = body["t"]
-        return Ticket(str(body["u"]), None if towns is None else frozenset(towns), str(body["s"]), str(body["k"]))
+        towns, things = (None if body[part] is None else frozenset(body[part]) for part in ("t", "e"))
+        return Ticket(str(body["u"]), towns, str(body["s"]), str(body["i"]), frozenset(body["k"]), things)
     except (BadData, KeyError, TypeError) as problem:
         raise TicketRefused() from problem

@@ -63,6 +63,7 @@ urlpatterns = [
     path("cases/<int:id>/<str:step>", cases.move, name="case_move"),
     path("entities", entities.listing, name="entities"),
     path("entities/<str:id>", entities.detail, name="entity"),
+    path("entities/<str:id>/reveal/<str:name>", entities.reveal, name="entity_reveal"),
     path("indicators", indicators.board, name="indicators"),
     path("indicators/<str:id>", indicators.detail, name="indicator"),
     path("data/set-aside", data.set_aside, name="set_aside"),

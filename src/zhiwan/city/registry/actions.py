@@ -3,9 +3,11 @@
 place.load_place(declared: PlaceDecl)                        areas, zones, bodies, posts; again after a change
 place.compute_zone_members()                                 after entities were placed
 save_entities(drafts: Sequence[EntityDraft]) -> int          insert or replace by id; all or none
+set_owner(entity_ids, body) -> int
 save_relations(relations: Iterable[tuple[from_id, link, to_id]]) -> int
 create_devices(pairs: Iterable[tuple[device_id, entity_id]], simulated=False) -> dict[device_id, secret]
 renew_secret(device_id) -> str       set_device_enabled(device_id, enabled)
+reveal_field(entity_id, field, reason) -> value              one masked field whole, written into the audit
 count_refusal(code, device, at=None)                         the broker's door tells of a refused connection
 
 Secrets are 128 random bits, returned once; only their SHA-256 is kept.
@@ -21,11 +23,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.actions import digest
+from zhiwan.city.people.models import Organisation
 from zhiwan.city.registry import clock
+from zhiwan.city.registry.duties import duties, line_for
 from zhiwan.city.registry.fields import problems_of
 from zhiwan.city.registry.models import Area, Device, Entity, Relation
 from zhiwan.kernel.facts.errors import InputRefused
@@ -74,6 +79,7 @@ class EntityDraft:
     name_en: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool = False
+    owner: str = ""  # the body that answers for it; empty: by the list of duties
 
 
 @transaction.atomic
@@ -81,11 +87,13 @@ def save_entities(*, drafts: Sequence[EntityDraft], at: datetime | None = None) 
     """Keep entities, checked against their types. All or none."""
     guard.require("registry.change")
     known_areas = set(Area.objects.values_list("code", flat=True))
+    bodies, listed = set(Organisation.objects.values_list("id", flat=True)), duties()
     rows = []
     for draft in drafts:
-        problems = _problems(draft, known_areas)
+        problems = _problems(draft, known_areas, bodies)
         if problems:
             raise EntityRefused(id=draft.id, problems="; ".join(problems))
+        owner, line = line_for(draft.type, draft.owner, listed)
         rows.append(
             Entity(
                 id=draft.id,
@@ -98,6 +106,8 @@ def save_entities(*, drafts: Sequence[EntityDraft], at: datetime | None = None) 
                 lat=draft.lat,
                 fields=dict(draft.fields),
                 simulated=draft.simulated,
+                owner=owner,
+                line=line,
             )
         )
     Entity.objects.bulk_create(
@@ -105,17 +115,19 @@ def save_entities(*, drafts: Sequence[EntityDraft], at: datetime | None = None) 
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["id"],
-        update_fields=["type", "name", "name_en", "town", "area", "lon", "lat", "fields", "simulated"],
+        update_fields=["type", "name", "name_en", "town", "area", "lon", "lat", "fields", "simulated", "owner", "line"],
     )
     subject = f"entity:{drafts[0].id}" if len(drafts) == 1 else f"entities:{len(drafts)}"
     audit.record("registry.save_entities", subject, at=at or clock.now(), after={"count": len(drafts)})
     return len(rows)
 
 
-def _problems(draft: EntityDraft, known_areas: set[str]) -> list[str]:
+def _problems(draft: EntityDraft, known_areas: set[str], bodies: set[str]) -> list[str]:
     found = [] if ID.fullmatch(draft.id) else ["the id must be 1 to 64 letters, digits, - or _"]
     if draft.area not in known_areas:
         found.append(f'the area "{draft.area}" is not an area of this place')
+    if draft.owner and draft.owner not in bodies:
+        found.append(f'the owner "{draft.owner}" is not a body of this place')
     if (draft.lon is None) != (draft.lat is None):
         found.append("a position needs both lon and lat")
     elif draft.lon is not None and draft.lat is not None and not (-180 <= draft.lon <= 180 and -90 <= draft.lat <= 90):
@@ -128,6 +140,22 @@ def _problems(draft: EntityDraft, known_areas: set[str]) -> list[str]:
 def town_or_district(area: str) -> str:
     """The town a guarded row carries: nine digits, or empty for what belongs to the whole district."""
     return area[:9] if len(area) >= 9 else ""
+
+
+@transaction.atomic
+def set_owner(*, entity_ids: Sequence[str], body: str, at: datetime | None = None) -> int:
+    """The body that answers for these things, whatever the list of duties says; empty: by the list again."""
+    guard.require("registry.change")
+    if body and not Organisation.objects.filter(id=body).exists():
+        raise EntityRefused(id=", ".join(entity_ids), problems=f'the owner "{body}" is not a body of this place')
+    listed = duties()
+    found = list(Entity.objects.filter(id__in=entity_ids))
+    for thing in found:
+        thing.owner, thing.line = line_for(thing.type, body, listed)
+    Entity.objects.bulk_update(found, ["owner", "line"])
+    after = {"owner": body, "ids": list(entity_ids)[:50]}
+    audit.record("registry.set_owner", f"entities:{len(found)}", at=at or clock.now(), after=after)
+    return len(found)
 
 
 @transaction.atomic
@@ -214,6 +242,19 @@ def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = N
     if Device.objects.filter(id=device_id).update(enabled=enabled) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record("registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled})
+
+
+@transaction.atomic
+def reveal_field(*, entity_id: str, field: str, reason: str, at: datetime | None = None) -> Any:
+    """The whole value of a masked field, for this once. The audit keeps who read which field and why, not the value."""
+    entity = Entity.objects.filter(id=entity_id).first()
+    declared = packs().type(entity.type).fields.get(field) if entity is not None else None
+    if entity is None or declared is None:
+        raise EntityRefused(id=entity_id, problems=f'it has no field "{field}" that this post may see')
+    guard.require("entity.reveal", on=entity, grade=declared.grade, reason=reason)
+    now, after = at or timezone.now(), {"field": field, "grade": declared.grade, "reason": reason.strip()}
+    audit.record("entity.reveal", f"entity:{entity.id}", at=now, after=after)
+    return entity.fields.get(field)
 
 
 def count_refusal(*, code: str, device: str, at: datetime | None = None) -> None:

@@ -1,13 +1,14 @@
 """What there is: areas, zones, entities with their relations, and the devices that report for them.
 
 Areas are code prefixes (6 district, 9 town, 12 village, 15 grid). Guarded rows carry `town` (first nine digits, empty
-for what belongs to the district as a whole) and `space`.
+for what belongs to the district as a whole) and `space`; things carry their zones and their line of duty too.
 """
 
 from __future__ import annotations
 
 from django.db import models
 
+from zhiwan.city.sql.scopes import line_field, texts_field
 from zhiwan.city.sql.spaces import space_field
 
 LIVE = "live"
@@ -94,6 +95,9 @@ class Entity(models.Model):
     space = space_field()
     simulated = models.BooleanField(default=False, db_default=False)
     active = models.BooleanField(default=True, db_default=True)
+    zones = texts_field()  # zones by polygon, village and grid by code; the last two are kept by the database
+    owner = models.CharField(max_length=64, blank=True, default="", db_default="")  # body that answers for it
+    line = line_field()
 
     class Meta:
         indexes = [
@@ -101,6 +105,11 @@ class Entity(models.Model):
             models.Index(fields=["town"], name="registry_entity_town"),
             models.Index(fields=["area"], name="registry_entity_area"),
         ]
+
+    @property
+    def own(self) -> list[str]:
+        """Whose own it is, as the database works it out of the owner."""
+        return [f"body:{self.owner}"] if self.owner else []
 
 
 class Relation(models.Model):

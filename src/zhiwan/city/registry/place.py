@@ -15,10 +15,13 @@ from shapely.geometry import Point, shape
 from shapely.prepared import prep
 
 from zhiwan.city.people import audit, guard
-from zhiwan.city.people.models import Organisation, Post, Scope
+from zhiwan.city.people.models import Post, Scope
+from zhiwan.city.people.organisation import BodyDraft, keep_bodies, keep_posts
+from zhiwan.city.registry.duties import assign_lines, duties, follow_zones
 from zhiwan.city.registry.models import Area, Entity, Place, Zone, ZoneMember
 from zhiwan.kernel.facts.areas import area_level
 from zhiwan.kernel.packs.place import AreaDecl, PlaceDecl
+from zhiwan.kernel.packs.place import Post as PostDecl
 
 
 @transaction.atomic
@@ -26,7 +29,7 @@ def load_place(*, declared: PlaceDecl, at: datetime | None = None) -> None:
     """Bring the tables to what the place's folder says."""
     guard.require("registry.load")
     now = at or timezone.now()
-    before = _declared_posts(declared.code)
+    before, listed_before = _declared_posts(declared.code), duties()
     _save_place(declared)
     Area.objects.bulk_create(
         [_area(one) for one in declared.areas],
@@ -46,6 +49,7 @@ def load_place(*, declared: PlaceDecl, at: datetime | None = None) -> None:
             },
         )
     compute_zone_members()
+    assign_lines(listed_before)
     audit.record("registry.load_place", f"place:{declared.code}", at=now, after={"areas": len(declared.areas)})
 
 
@@ -65,6 +69,7 @@ def compute_zone_members() -> None:
                 if inside.covers(Point(lon, lat))
             ]
         )
+    follow_zones()
 
 
 def _area(declared: AreaDecl) -> Area:
@@ -109,6 +114,8 @@ def _save_place(declared: PlaceDecl) -> None:
                 "notice": file.notice.model_dump() if file.notice else None,
                 "water_datum": file.water_datum.model_dump() if file.water_datum else None,
                 "roles": {role.id: role.title.model_dump() for role in declared.roles},
+                "role_bases": {role.id: role.like for role in declared.roles if role.like},
+                "duties": {duty.class_: duty.body for duty in declared.duties},
                 "declared_posts": [post.id for post in declared.posts],
             },
         },
@@ -132,29 +139,35 @@ def _declared_posts(code: str) -> list[str]:
 
 
 def _save_posts(declared: PlaceDecl, now: datetime, before: list[str]) -> None:
-    Organisation.objects.bulk_create(
-        [Organisation(id=b.id, name_zh=b.name.zh, name_en=b.name.en, area=b.area) for b in declared.bodies],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["name_zh", "name_en", "area"],
-    )
-    Post.objects.bulk_create(
+    keep_bodies(
         [
-            Post(
-                id=post.id,
-                role=post.role,
-                title_zh=post.title.zh,
-                title_en=post.title.en,
-                organisation_id=post.organisation,
-                scope=Scope.DISTRICT if post.scope == "district" else Scope.TOWNS,
-                towns=[] if post.scope == "district" else sorted({code[:9] for code in post.scope}),
-            )
-            for post in declared.posts
-        ],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["role", "title_zh", "title_en", "organisation", "scope", "towns"],
+            BodyDraft(b.id, b.name.zh, b.name.en, b.area, b.kind, b.parent, b.valid_from, b.valid_to)
+            for b in declared.bodies
+        ]
     )
+    bases = {role.id: role.like or "" for role in declared.roles}
+    keep_posts([_post(post, bases[post.role]) for post in declared.posts])
     gone = Post.objects.filter(id__in=set(before) - {post.id for post in declared.posts}, valid_to=None)
     gone.update(valid_to=timezone.localdate(now))
-    Post.objects.filter(id__in=[post.id for post in declared.posts]).update(valid_to=None)
+
+
+def _post(declared: PostDecl, base: str) -> Post:
+    reach = declared.reach
+    towns = sorted(code for code in reach.areas if len(code) == 9)
+    zones = sorted([*reach.zones, *(code for code in reach.areas if len(code) > 9)])
+    scope = Scope.ZONES if zones else Scope.TOWNS if towns else Scope.DISTRICT
+    return Post(
+        id=declared.id,
+        role=declared.role,
+        base_role=base,
+        title_zh=declared.title.zh,
+        title_en=declared.title.en,
+        organisation_id=declared.organisation,
+        scope=declared.scope if declared.scope in (Scope.OWN, Scope.NONE) else scope,
+        towns=towns,
+        zones=zones,
+        classes=sorted(reach.classes),
+        bodies=sorted(reach.bodies),
+        valid_from=declared.valid_from,
+        valid_to=declared.valid_to,
+    )

@@ -5,7 +5,7 @@ role_title(role) -> Text
 areas(level=None, parent=None) -> list[Area]           rows of the table, by code
 area_names() -> dict[code, Text]                       kept for a minute: names change rarely
 area_title(code) -> Text                               "山阳镇 向阳村": town and village
-search(text, limit=12) -> list[Found]                  villages, towns, entities, devices (cases: cases.queries.search)
+search(text, limit=12, things=True) -> list[Found]       villages, towns; entities, devices (cases: cases.queries.find)
 entities(type=None, town=None, area=None, text=None, page=1, size=50) -> Page[EntityRow]
 entity_detail(id) -> EntityDetail | None               with declared fields, links both ways, devices, zones
 type_counts() -> list[TypeCount]                       declared types with how many entities there are
@@ -23,8 +23,12 @@ from django.db.models import Count, Q
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.people.guard import subject_of
+from zhiwan.city.people.roles import role_of
+from zhiwan.city.people.shown import shown
 from zhiwan.city.registry.models import Area, Device, Entity, Place, Relation, Zone
-from zhiwan.kernel.packs.models import Text
+from zhiwan.kernel.guard.people import Subject
+from zhiwan.kernel.packs.models import FieldDecl, Text
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,12 @@ class EntityRow:
 class FieldRow:
     id: str
     title: Text
-    value: Any
+    value: Any  # the mask, where it is masked
     shown: Text
     unit: str | None
+    grade: int
+    kind: str | None
+    masked: bool
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class DeviceRow:
 @dataclass(frozen=True)
 class EntityDetail:
     row: EntityRow
+    subject: Subject  # as the guard sees it
     fields: list[FieldRow]
     links: list[LinkRow]
     devices: list[DeviceRow]
@@ -116,10 +124,13 @@ def current_place() -> Place | None:
 
 
 def role_title(role: str) -> Text:
-    """The words of a role id as the place declares them."""
+    """The words of a role id as the place declares them, else those it is shipped with."""
     place = current_place()
     titles = (place.settings.get("roles") or {}) if place else {}
-    return Text(**titles[role]) if role in titles else Text(zh=role, en=role)
+    if role in titles:
+        return Text(**titles[role])
+    shipped = role_of(role)
+    return shipped.title if shipped is not None else Text(zh=role, en=role)
 
 
 def areas(level: str | None = None, parent: str | None = None) -> list[Area]:
@@ -155,8 +166,8 @@ def area_title(code: str) -> Text:
     return Text(zh=" ".join(part.zh for part in parts), en=", ".join(part.en for part in reversed(parts)))
 
 
-def search(text: str, limit: int = 12) -> list[Found]:
-    """Areas first, then entities by name or id, then devices by id."""
+def search(text: str, limit: int = 12, *, things: bool = True) -> list[Found]:
+    """Areas first, then entities by name or id, then devices by id (both are `things`). Fields are never searched."""
     text = text.strip()
     if not text:
         return []
@@ -166,6 +177,8 @@ def search(text: str, limit: int = 12) -> list[Found]:
         .filter(level__in=["town", "village"])
         .order_by("level", "code")[:limit]
     ]
+    if not things:
+        return hits
     matching = Q(name__icontains=text) | Q(name_en__icontains=text) | Q(id__icontains=text)
     for entity in Entity.objects.filter(matching, active=True).order_by("id")[: limit - len(hits)]:
         row = entity_row(entity)
@@ -232,6 +245,7 @@ def entity_detail(id: str) -> EntityDetail | None:
     ]
     return EntityDetail(
         row=entity_row(entity),
+        subject=subject_of(entity),
         fields=_field_rows(entity),
         links=links,
         devices=[
@@ -255,17 +269,19 @@ def _link(link: str, owner: Entity, other: Entity, outgoing: bool) -> LinkRow:
 
 def _field_rows(entity: Entity) -> list[FieldRow]:
     kind = packs().types.get(entity.type)
-    rows = []
-    for name, declared in (kind.fields if kind else {}).items():
-        value = entity.fields.get(name)
-        shown = Text(zh="—", en="—") if value is None else Text(zh=str(value), en=str(value))
-        for choice in declared.choices:
-            if choice.id == value:
-                shown = choice.title
+    return [field_row(name, one, entity.fields.get(name)) for name, one in (kind.fields if kind else {}).items()]
+
+
+def field_row(name: str, declared: FieldDecl, value: Any) -> FieldRow:
+    """A field as the acting post may see it."""
+    told = shown(value, grade=declared.grade, kind=declared.kind)
+    text = Text(zh="—", en="—") if told.value is None else Text(zh=str(told.value), en=str(told.value))
+    if not told.masked:
+        text = next((choice.title for choice in declared.choices if choice.id == value), text)
         if isinstance(value, bool):
-            shown = Text(zh="是" if value else "否", en="yes" if value else "no")
-        rows.append(FieldRow(name, declared.title, value, shown, declared.unit))
-    return rows
+            text = Text(zh="是" if value else "否", en="yes" if value else "no")
+    unit = None if told.masked else declared.unit
+    return FieldRow(name, declared.title, told.value, text, unit, declared.grade, declared.kind, told.masked)
 
 
 def type_counts() -> list[TypeCount]:

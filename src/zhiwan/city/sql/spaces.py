@@ -18,7 +18,7 @@ SETTING = "zhiwan.space"
 EVERY = "*"  # may be read in (devices only): the doors know the devices of all spaces
 _HERE = f"space = current_setting('{SETTING}', true)"
 _DEFAULT = f"COALESCE(NULLIF(current_setting('{SETTING}', true), ''), 'live')"
-_ROLES = "zhiwan_district, zhiwan_area"
+_ROLES = "zhiwan_district, zhiwan_area, zhiwan_line, zhiwan_scoped"
 
 
 def acting_space() -> Any:

@@ -13,15 +13,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.db import transaction
 
-from zhiwan.city.packs_loaded import the_bus
+from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import current_space
 from zhiwan.city.watch.alarm_life import Applied
+from zhiwan.city.watch.queries.words import rule_or_none
 from zhiwan.kernel.facts.errors import PartUnavailable
+from zhiwan.kernel.packs.models import PRIVATE_GRADE
+from zhiwan.kernel.packs.packset import PackSet
 
 log = logging.getLogger(__name__)
 Hint = dict[str, Any]
@@ -29,7 +33,12 @@ MOST_BYTES = 500_000  # of one message; the bus takes one megabyte
 
 
 def announce(hints: Sequence[Hint]) -> None:
-    """Tell open pages now. Never raises: who cannot be told fetches later."""
+    """Tell open pages now. Never raises: who cannot be told fetches later.
+
+    Nobody acts in the stream, so nobody's grade is known there: values of a private grade are never told.
+    """
+    if graded := _private_properties():
+        hints = [hint for hint in hints if hint["kind"] != "value" or hint["property"] not in graded]
     if not hints:
         return
     try:
@@ -47,6 +56,21 @@ def announce(hints: Sequence[Hint]) -> None:
         part.append(body)
         size += len(body) + 1
     bus.announce(b"[" + b",".join(part) + b"]")
+
+
+def _private_properties() -> frozenset[str]:
+    """Names of properties that some type grades as private. A hint does not know its type, so the name decides."""
+    return _private_in(packs())
+
+
+@lru_cache(maxsize=2)
+def _private_in(loaded: PackSet) -> frozenset[str]:
+    return frozenset(
+        name
+        for kind in loaded.types.values()
+        for name, declared in kind.properties.items()
+        if declared.grade >= PRIVATE_GRADE
+    )
 
 
 def announce_later(kind: str, *, town: str = "", **facts: Any) -> None:
@@ -75,7 +99,11 @@ def of_value(entity: str, property: str, at: int, value: float, quality: int, to
 
 
 def of_alarm(applied: Applied) -> Hint:
-    """An alarm that opened, changed or ended."""
+    """An alarm that opened, changed or ended. One about a private property says no more than its rule's title."""
+    zh, en = applied.message_zh, applied.message_en
+    rule = rule_or_none(applied.rule)
+    if rule is not None and rule.watch.partition(".")[2] in _private_properties():
+        zh, en = rule.title.zh, rule.title.en
     return {
         "kind": "alarm",
         "town": applied.town,
@@ -87,7 +115,7 @@ def of_alarm(applied: Applied) -> Hint:
         "rank": applied.rank,
         "tone": applied.tone,
         "level": applied.level,
-        "message": {"zh": applied.message_zh, "en": applied.message_en},
+        "message": {"zh": zh, "en": en},
         "at": milliseconds(applied.at),
     }
 

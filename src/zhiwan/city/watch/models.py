@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from django.db import models
 
+from zhiwan.city.sql.scopes import line_field, texts_field
 from zhiwan.city.sql.spaces import space_field
+from zhiwan.kernel.guard.people import line_of
 
 
 class LatestValue(models.Model):
@@ -49,6 +51,9 @@ class Alarm(models.Model):
     town = models.CharField(max_length=9, blank=True)
     area = models.CharField(max_length=15, blank=True)
     space = space_field()
+    zones = texts_field()  # these three are the thing's, taken over by the database when the alarm opens
+    line = line_field()
+    own = texts_field()
     level = models.CharField(max_length=48)
     rank = models.SmallIntegerField()
     peak_rank = models.SmallIntegerField()
@@ -201,6 +206,11 @@ class WarningState(models.TextChoices):
     LIFTED = "lifted"
     REJECTED = "rejected"
 
+    @classmethod
+    def told(cls) -> tuple[str, ...]:
+        """States of a warning that was published."""
+        return (cls.PUBLISHED.value, cls.CHANGED.value, cls.LIFTED.value)
+
 
 class Warning(models.Model):
     """A warning (预警) of a named authority. No machine signs one."""
@@ -225,7 +235,7 @@ class Warning(models.Model):
     message_id = models.CharField(max_length=120, blank=True, db_default="")  # the number that the issuer gave it
     issued_at = models.DateTimeField(null=True)
     drafted_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
-    drafter = models.CharField(max_length=90, blank=True, db_default="")  # the person (Actor.person); none: an alarm
+    drafter = models.CharField(max_length=90, blank=True, db_default="")  # the person (Actor.who); none: an alarm
     reviewed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     signed_by = models.ForeignKey("people.Post", on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
@@ -233,6 +243,18 @@ class Warning(models.Model):
     signed_at = models.DateTimeField(null=True)
     published_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)  # changed or lifted
+
+    said_to_all = True  # of the district, or of the town it speaks to
+
+    @property
+    def told(self) -> bool:
+        """Whether it was published: residents and firms read no draft."""
+        return self.state in WarningState.told()
+
+    @property
+    def line(self) -> str:
+        """Of its kind's class, as the database works it out."""
+        return line_of(self.kind.rpartition(".")[0], "")
 
     class Meta:
         indexes = [models.Index(fields=["state", "-created_at"], name="watch_warning_state")]

@@ -245,7 +245,7 @@ class _Compiler:
 
         # where: nothing that changes by reading
         hints = dict.fromkeys((*_RESERVED, *scope.links["self"]), _WHERE)
-        still = Scope(_without(scope.names, _RESERVED), scope.parameters, hints=hints)
+        still = Scope(_without(scope.names, _RESERVED), scope.parameters, hints=hints, private=scope.private)
         where = read("where", rule.where, "boolean", n.Truth(True), still)
         when = read("when", rule.when, "boolean", n.Truth(False))
         clear = read("clear", rule.clear, "boolean", n.Not(when))
@@ -285,16 +285,18 @@ class _Compiler:
         hints = {name: f"It is a reading of the entity: write latest(self.{name})." for name in type.properties}
         hints[prop] = "It is the watched reading: write value."
         hints |= {one: f"It is a level, a text in quotes; alone in its line: level: \"'{one}'\"." for one in levels}
-        return Scope(names, self._parameters(pack), links, watched, hints)
+        return Scope(names, self._parameters(pack), links, watched, hints, _private(type))
 
     def _fields(self, type: EntityType) -> dict[str, Known]:
         for name in type.fields:
             if name in _RESERVED:
                 advice = f"Rename it; {', '.join(_RESERVED)} are words of the language."
                 raise RuleRefused(what="type", id=type.id, problem=f'a field is named "{name}"', advice=advice)
+        # What is private cannot be named: it would go into messages, evidence and every page that shows an alarm.
         fields = {
             name: Known(_FIELD_KINDS[one.type], one.unit, choices=tuple(choice.id for choice in one.choices))
             for name, one in type.fields.items()
+            if not one.private
         }
         return fields | _OF_EVERY_ENTITY
 
@@ -323,7 +325,8 @@ class _Compiler:
     def indicator(self, pack: Pack, one: Indicator) -> CompiledIndicator:
         id = f"{pack.id}.{one.id}"
         type = self.packs.type(one.over)
-        scope = Scope(self._fields(type) | self._properties(type), self._parameters(pack))
+        names = self._fields(type) | self._properties(type)
+        scope = Scope(names, self._parameters(pack), private=_private(type))
         try:
             value = parse(one.value, scope)
             where = n.Truth(True) if one.where is None else parse(one.where, scope, kind="boolean")
@@ -338,6 +341,10 @@ class _Compiler:
 
 
 _ANY: tuple[Any, n.Expr] = (None, n.Missing("text"))
+
+
+def _private(type: EntityType) -> frozenset[str]:
+    return frozenset(name for name, one in type.fields.items() if one.private)
 
 
 def _without(names: Mapping[str, Known], gone: tuple[str, ...]) -> dict[str, Known]:

@@ -10,8 +10,12 @@ import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from zhiwan.kernel.facts.declared import Declared as Declared
+from zhiwan.kernel.facts.declared import Grade as Grade
+from zhiwan.kernel.facts.declared import Identifier as Identifier
+from zhiwan.kernel.facts.declared import Text as Text
 from zhiwan.kernel.packs.signals import AnySignal, DrawnField
 
 _DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
@@ -42,25 +46,12 @@ Duration = Annotated[
     PlainSerializer(print_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30s", "10min", "2h", "1d"]}),
 ]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 #: An id of this pack, or `<last part of another pack>.<id>`; the loader makes it global (`governance.flood.patrol`).
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}(\.[a-z][a-z0-9_]{0,47}){0,2}$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,47}$")]
 #: A device of the demonstration that a person publishes for.
 HandId = Annotated[str, Field(pattern=r"^hand-[a-z0-9-]{1,40}$")]
-Grade = Annotated[int, Field(ge=1, le=5)]
 Tone = Literal["green", "blue", "yellow", "orange", "red", "purple", "maroon", "grey"]
-
-
-class Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Text(Declared):
-    """A human sentence in both languages."""
-
-    zh: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
 
 
 # pack.yml
@@ -74,6 +65,10 @@ class PackManifest(Declared):
     abilities: list[Literal["see", "verify", "diagnose", "predict", "learn", "decide", "talk"]]
     needs: list[str] = []  # ids of packs whose types it reads
     emits: list[Reference] = []  # kinds of case and warning it may raise
+
+
+#: From this grade on a field or property is masked for most, and read whole only for a reason.
+PRIVATE_GRADE = 3
 
 
 # types.yml
@@ -92,6 +87,11 @@ class FieldDecl(Declared):
     kind: Literal["id_number", "name", "phone", "address", "bank_card", "plate", "email", "birth_date"] | None = None
     choices: list[Choice] = []
     required: bool = False  # an import without it is refused, and a simulated entity too
+
+    @property
+    def private(self) -> bool:
+        """Whether it stays out of rules, messages, indicators and streams: shown by the guard alone."""
+        return self.kind is not None or self.grade >= PRIVATE_GRADE
 
 
 class PropertyDecl(Declared):

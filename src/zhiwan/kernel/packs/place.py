@@ -3,7 +3,8 @@
 place.yml    who and where: code, names, zone, languages, base map, reference systems
 areas.csv    code,name[,name_en,parent,lon,lat,synthetic]      and/or
 areas.geojson  outlines with the same properties; a feature adds its geometry to the row of the same code
-bodies.yml   organisations        posts.yml   roles and posts
+bodies.yml   organisations, as a tree        posts.yml   roles and posts
+duties.yml   权责清单: which body answers for which class (optional)
 zones.yml    polygons that cross areas (optional)        demo.yml   accounts of a demonstration (optional)
 calendar.yml office hours, years and days of its own (optional; place_calendar.py)
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,7 +23,7 @@ from pydantic import AfterValidator, Field, model_validator
 from zhiwan.kernel.facts.areas import is_area, parent_area
 from zhiwan.kernel.facts.calendar import WorkingCalendar
 from zhiwan.kernel.packs.broken import FileMissing, FileUnknown, IdTwice, NotYaml, WrongShape
-from zhiwan.kernel.packs.models import Declared, Identifier, Text
+from zhiwan.kernel.packs.models import Declared, Identifier, Text, TypeName
 from zhiwan.kernel.packs.place_calendar import CalendarFile
 from zhiwan.kernel.packs.shape import shaped
 from zhiwan.kernel.packs.strict_yaml import Document, read_yaml
@@ -42,6 +44,7 @@ def _area_code(code: str) -> str:
 
 
 AreaCode = Annotated[str, AfterValidator(_area_code)]
+ClassName = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z][a-z0-9_]*$")]  # life.air: a pack
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
@@ -83,26 +86,62 @@ class AreaDecl(Declared):
 
 
 class Body(Declared):
-    """An organisation 单位."""
+    """An organisation 单位, below another one or by itself."""
 
     id: Slug
     name: Text
     area: AreaCode
+    kind: Literal["district_office", "town", "village", "service", "firm"] = "district_office"
+    parent: Slug | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None  # exclusive
 
 
 class Role(Declared):
+    """A role as the place calls it. What it may do is said by the shipped role it is like."""
+
     id: Identifier
     title: Text
+    like: Identifier | None = None  # None: it is a shipped role itself
+
+
+class ReachDecl(Declared):
+    """Where a post reaches, and whose: all that is said must hold.
+
+    Nothing of areas and zones: the whole district. `classes` are ids of packs, `bodies` own things of them.
+    """
+
+    areas: list[AreaCode] = Field(default=[])  # towns, villages, grids
+    zones: list[Slug] = Field(default=[])
+    classes: list[ClassName] = Field(default=[])
+    bodies: list[Slug] = Field(default=[])
 
 
 class Post(Declared):
-    """A post 岗位: a role in an organisation with a scope. People hold posts."""
+    """A post 岗位: a role in an organisation with a scope, for a time. People hold posts."""
 
     id: Slug
     role: Identifier
     organisation: Slug
     title: Text
-    scope: Literal["district"] | Annotated[list[AreaCode], Field(min_length=1)]
+    #: district · own (what belongs to its body) · none (administrators) · a list of areas · or all of it spelt out
+    scope: Literal["district", "own", "none"] | Annotated[list[AreaCode], Field(min_length=1)] | ReachDecl
+    valid_from: date | None = None
+    valid_to: date | None = None  # exclusive
+
+    @property
+    def reach(self) -> ReachDecl:
+        """The scope spelt out; empty for district, own and none."""
+        if isinstance(self.scope, ReachDecl):
+            return self.scope
+        return ReachDecl(areas=self.scope) if isinstance(self.scope, list) else ReachDecl()
+
+
+class Duty(Declared):
+    """A line of the 权责清单: the body that answers for a class (a pack), or for a type of thing within it."""
+
+    class_: ClassName | TypeName = Field(alias="class")
+    body: Slug
 
 
 class PostsFile(Declared):
@@ -126,8 +165,16 @@ class DemoAccount(Declared):
     language: Literal["zh-hans", "en"] = "zh-hans"
 
 
+class DemoOwner(Declared):
+    """Things of the demonstration that belong to another body than the list of duties says."""
+
+    things: Annotated[list[Slug], Field(min_length=1)]
+    body: Slug
+
+
 class PlaceDemo(Declared):
     accounts: list[DemoAccount] = Field(default=[])
+    owners: list[DemoOwner] = Field(default=[])
 
 
 class PlaceDecl(Declared):
@@ -139,6 +186,7 @@ class PlaceDecl(Declared):
     roles: list[Role]
     posts: list[Post]
     zones: list[ZoneDecl] = Field(default=[])
+    duties: list[Duty] = Field(default=[])
     demo: PlaceDemo = PlaceDemo()
     calendar: CalendarFile = CalendarFile()
     folder: str = ""
@@ -158,7 +206,10 @@ class PlaceDecl(Declared):
         return next((area.geometry for area in self.areas if area.code == self.code), None)
 
 
-_FILES = ("place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "zones.yml", "demo.yml", "calendar.yml")
+_FILES = (
+    "place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "duties.yml", "zones.yml", "demo.yml",
+    "calendar.yml",
+)  # fmt: skip
 _SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "mission.csv")
 
 
@@ -188,6 +239,7 @@ def load_place(folder: Path) -> PlaceDecl:
         roles=posts.roles,
         posts=posts.posts,
         zones=read("zones.yml", list[ZoneDecl], []),
+        duties=read("duties.yml", list[Duty], []),
         demo=read("demo.yml", PlaceDemo, PlaceDemo()),
         calendar=read("calendar.yml", CalendarFile, CalendarFile()),
         folder=str(folder.resolve()),
@@ -273,25 +325,41 @@ def _features(path: Path) -> list[dict[str, Any]]:
 
 def _check_pointers(place: PlaceDecl, documents: dict[str, Document]) -> None:
     bodies, roles = {body.id for body in place.bodies}, {role.id for role in place.roles}
-    codes = {area.code for area in place.areas}
+    codes, zones = {area.code for area in place.areas}, {zone.id for zone in place.zones}
     posts = {post.id for post in place.posts}
-    document = documents["posts.yml"]
+    for number, body in enumerate(place.bodies):
+        if body.parent is not None and body.parent not in bodies:
+            _lost(documents, "bodies.yml", (number, "parent"), f"{body.id}.parent", body.parent, "bodies.yml")
     for number, post in enumerate(place.posts):
-        scope = post.scope if isinstance(post.scope, list) else []
-        wrong = (
-            [("organisation", post.organisation, "bodies.yml")] * (post.organisation not in bodies)
-            + [("role", post.role, "roles of posts.yml")] * (post.role not in roles)
-            + [("scope", code, "areas") for code in scope if code not in codes]
-        )
-        for key, value, home in wrong:
-            raise WrongShape(
-                file="posts.yml", line=document.line(("posts", number, key)), where=f"posts[{post.id}].{key}",
-                problem=f'"{value}" is not in {home}', advice=f"Mend the id, or declare it in {home}.",
-            )  # fmt: skip
+        reach = post.reach
+        pointers = [
+            ("organisation", [post.organisation], bodies, "bodies.yml"),
+            ("role", [post.role], roles, "roles of posts.yml"),
+            ("scope", reach.areas, codes, "areas"),
+            ("scope", reach.zones, zones, "zones.yml"),
+            ("scope", reach.bodies, bodies, "bodies.yml"),
+        ]
+        for key, values, known, home in pointers:
+            for value in (one for one in values if one not in known):
+                _lost(documents, "posts.yml", ("posts", number, key), f"posts[{post.id}].{key}", value, home)
+    for number, duty in enumerate(place.duties):
+        if duty.body not in bodies:
+            _lost(documents, "duties.yml", (number, "body"), f"[{duty.class_}].body", duty.body, "bodies.yml")
     for number, account in enumerate(place.demo.accounts):
         for missing in [post for post in account.posts if post not in posts]:
-            raise WrongShape(
-                file="demo.yml", line=documents["demo.yml"].line(("accounts", number, "posts")),
-                where=f"accounts[{account.name}]", problem=f'the post "{missing}" is not in posts.yml',
-                advice="Mend the id, or declare the post.",
-            )  # fmt: skip
+            _lost(
+                documents, "demo.yml", ("accounts", number, "posts"), f"accounts[{account.name}]", missing, "posts.yml"
+            )
+    for number, owner in enumerate(place.demo.owners):
+        if owner.body not in bodies:
+            _lost(documents, "demo.yml", ("owners", number, "body"), f"owners[{number}].body", owner.body, "bodies.yml")
+
+
+def _lost(
+    documents: dict[str, Document], file: str, at: tuple[str | int, ...], where: str, value: str, home: str
+) -> None:
+    """A name that leads nowhere."""
+    raise WrongShape(
+        file=file, line=documents[file].line(at), where=where, problem=f'"{value}" is not in {home}',
+        advice=f"Mend the id, or declare it in {home}.",
+    )  # fmt: skip

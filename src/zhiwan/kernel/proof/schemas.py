@@ -14,13 +14,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from zhiwan.kernel.packs.load import FILES
-from zhiwan.kernel.packs.place import Body, PlaceDemo, PlaceFile, PostsFile, ZoneDecl
+from zhiwan.kernel.packs.place import Body, Duty, PlaceDemo, PlaceFile, PostsFile, ZoneDecl
 from zhiwan.kernel.packs.place_calendar import CalendarFile
 
 PLACE_FILES: dict[str, Any] = {
     "place.yml": PlaceFile,
     "bodies.yml": list[Body],
     "posts.yml": PostsFile,
+    "duties.yml": list[Duty],
     "zones.yml": list[ZoneDecl],
     "demo.yml": PlaceDemo,
     "calendar.yml": CalendarFile,

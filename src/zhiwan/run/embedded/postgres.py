@@ -32,7 +32,7 @@ DATABASE = "zhiwan"
 ADMIN = "zhiwan_admin"  # the cluster's superuser; only this module uses it
 OWNER = "zhiwan_owner"
 LOGIN = "zhiwan_login"
-SCOPES = ("zhiwan_area", "zhiwan_district")
+SCOPES = ("zhiwan_area", "zhiwan_district", "zhiwan_line", "zhiwan_scoped", "zhiwan_accounts")
 # The owner may create databases (tests, restore drills); nobody but the admin is a superuser.
 RIGHTS: dict[str, LiteralString] = {
     OWNER: "LOGIN INHERIT NOSUPERUSER NOCREATEROLE NOBYPASSRLS CREATEDB",

@@ -43,7 +43,14 @@ def _pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def post(id: str, town: str) -> Post:
     office, _ = Organisation.objects.get_or_create(id="office", name_zh="办", name_en="office", area="990001")
     return Post.objects.create(
-        id=id, role=id, title_zh=id, title_en=id, organisation=office, scope="towns", towns=[town]
+        id=id,
+        role=id,
+        base_role="department_handler",
+        title_zh=id,
+        title_en=id,
+        organisation=office,
+        scope="towns",
+        towns=[town],
     )
 
 

@@ -61,6 +61,7 @@ def patrol() -> Post:
         return Post.objects.create(
             id="patrol-101",
             role="patrol",
+            base_role="department_handler",
             title_zh="巡查",
             title_en="patrol",
             organisation=office,
@@ -128,8 +129,9 @@ def test_only_the_named_post_receipts_and_finishes_its_task(patrol: Post) -> Non
     with acting_system("jobs"):
         actions.respond(plan_id=PLAN, level="iii", at=AT)
         other = Post.objects.create(
-            id="other", role="other", title_zh="他", title_en="other", organisation_id="office", scope="district"
-        )
+            id="other", role="other", base_role="department_handler", title_zh="他", title_en="other",
+            organisation_id="office", scope="district",
+        )  # fmt: skip
         own = Task.objects.get(plan_task="watch")
     with acting(other), pytest.raises(ActionForbidden):
         actions.receive_task(task_id=own.pk, at=AT)

@@ -12,9 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.people.acting import LIVE, current_space
+from zhiwan.city.people.models import Post, Scope
 from zhiwan.city.portal import assets_built, numbers, words
 from zhiwan.city.registry import clock
+from zhiwan.city.registry.models import Zone
 from zhiwan.city.registry.queries import area_title, role_title
 from zhiwan.city.watch.queries.values import stale_after
 from zhiwan.city.watch.queries.words import property_of
@@ -217,6 +221,39 @@ def choice_words(type_name: str, name: str) -> str:
     """The words of a property's choices, for values that arrive live: 关|开."""
     declared = property_of(type_name, name)
     return "|".join(said(choice.title) for choice in declared.choices) if declared else ""
+
+
+@register.filter
+def post_words(post: Post) -> str:
+    """What a post is: its body, where it reaches, until when. 区水务局 · 全区 · 防汛"""
+    english_ = english()
+    parts = [post.organisation.name_en if english_ else post.organisation.name_zh, _where(post)]
+    if post.line_bound:
+        titles = {pack.id: said(pack.manifest.title) for pack in packs().packs}
+        parts.append(_("、").join(titles.get(one, one) for one in post.classes) or _("本条线"))
+    if post.valid_to is not None:
+        parts.append(_("至 {day}").format(day=post.valid_to - timedelta(days=1)))
+    return " · ".join(parts)
+
+
+def _where(post: Post) -> str:
+    match post.scope:
+        case Scope.DISTRICT:
+            return _("全区")
+        case Scope.OWN:
+            return _("本单位")
+        case Scope.NONE:
+            return _("不看业务数据")
+    wanted = [zone for zone in post.zones if not zone.isdecimal()]
+    names = {zone.id: both(zone, "title") for zone in Zone.objects.filter(id__in=wanted)} if wanted else {}
+    codes = [*post.towns, *(zone for zone in post.zones if zone not in names)]
+    return _("、").join([*(said(area_title(code)) for code in codes), *names.values()])
+
+
+@register.filter
+def may(action: str) -> bool:
+    """`{% if "list.export"|may %}`: offer only what the post may open; the action asks again."""
+    return guard.may_open(action)
 
 
 @register.filter

@@ -49,7 +49,10 @@ def city(transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Any,
     with acting_system("cli"):
         Place.objects.create(
             code=surge.DISTRICT, name_zh="云湾区", name_en="Yunwan", lon=121.5, lat=30.5, bounds=[121, 30, 122, 31],
-            outline=OUTLINE, settings={"roles": {"flood_office": {"zh": "防汛办", "en": "Flood office"}}},
+            outline=OUTLINE,
+            settings={
+                "roles": {"flood_office": {"zh": "防汛办", "en": "Flood office"}}, "role_bases": surge.LIKE,
+            },
         )  # fmt: skip
     yield bus
     packs_loaded.forget()

@@ -19,8 +19,9 @@ from django.views.decorators.http import require_GET, require_POST
 from zhiwan.city.people import guard
 from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, queries, recovery, sessions
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import Visit, act, chosen, may, not_found, whole
+from zhiwan.city.portal.views.base import Visit, act, chosen, not_found, whole
 from zhiwan.city.portal.views.own import devices
 from zhiwan.city.registry.lists.accounts import links_travel
 from zhiwan.kernel.facts.errors import CityError
@@ -35,7 +36,7 @@ STATES = {
 
 @never_cache
 @require_GET
-@may("account.see")
+@opens("account.see")
 def listing(request: HttpRequest) -> HttpResponse:
     """Accounts with how they come in and whether they can."""
     kind, state = chosen(request, "kind", KINDS) or queries.STAFF, chosen(request, "state", STATES) or ""
@@ -49,7 +50,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
-@may("account.see")
+@opens("account.see")
 def rules(request: HttpRequest) -> HttpResponse:
     """The numbers that hold for every way in, with their source."""
     return render(request, "portal/ways_in_rules.html", {"limits": limits.declared(timezone.now()), "part": "rules"})
@@ -57,7 +58,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
-@may("account.see")
+@opens("account.see")
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One account: its ways in, its devices, what may be done."""
     row = queries.account(id, timezone.now())
@@ -86,14 +87,14 @@ def _on_account(request: HttpRequest, id: int, action: Callable[[User], Any], do
 
 
 @require_POST
-@may("account.unlock")
+@opens("account.unlock")
 def unlock(request: HttpRequest, id: int) -> HttpResponseBase:
     """Forgive wrong tries."""
     return _on_account(request, id, lambda user: recovery.unlock(user=user), _("已解锁。"))
 
 
 @require_POST
-@may("session.revoke")
+@opens("session.revoke")
 def revoke(request: HttpRequest, id: int) -> HttpResponseBase:
     """Sign out one device of the account, or all of them."""
     try:
@@ -104,7 +105,7 @@ def revoke(request: HttpRequest, id: int) -> HttpResponseBase:
 
 
 @require_POST
-@may("account.switch")
+@opens("account.switch")
 def switch(request: HttpRequest, id: int) -> HttpResponseBase:
     """Switch an account off or on."""
     if request.POST.get("to") == "on":
@@ -114,7 +115,7 @@ def switch(request: HttpRequest, id: int) -> HttpResponseBase:
 
 @never_cache
 @require_POST
-@may("account.recover")
+@opens("account.recover")
 def recover(request: HttpRequest, id: int) -> HttpResponseBase:
     """A one-time link behind which the account chooses a new password; shown once, on the page itself."""
     user = User.objects.filter(pk=id).first()

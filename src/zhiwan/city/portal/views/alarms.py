@@ -14,11 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.portal import charts, words
 from zhiwan.city.portal.expression_words import in_words, value_words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
@@ -33,7 +35,7 @@ _LAKE_FOLLOWS = timedelta(minutes=2)
 
 
 @require_GET
-@signed_in
+@opens("alarm.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Open ones first; filters by state, pack, rule and town; `format=csv` downloads them."""
     towns = registry.areas("town")
@@ -80,7 +82,7 @@ def _csv(request: HttpRequest, rows: list[watch.AlarmRow]) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("alarm.read")
 def detail(request: HttpRequest, id: str) -> HttpResponse:
     """Why it fired: readings against the limit in force, rule and version, parameters with their source, its life."""
     found = watch.alarm_detail(id)
@@ -108,10 +110,10 @@ def _explained(found: watch.AlarmDetail) -> dict[str, Any]:
         "chart": _chart(chart, row) if chart else None,
         "chart_empty": chart is not None and not chart.points,
         "chart_coming": clock.now() - found.steps[-1].recorded_at < _LAKE_FOLLOWS if found.steps else False,
-        "case": _case_of(row.id),
+        "case": _case_of(row.id) if guard.may_open("case.read") else None,
         "lasting": kept.get("lasting", rule.lasting if rule is not None and rule.lasting != "0s" else None),
         "absent": kept.get("absent", rule.absent if rule is not None else None),
-        "may_acknowledge": row.acknowledged_at is None,
+        "may_acknowledge": row.acknowledged_at is None and guard.may("alarm.acknowledge", on=found.subject),
         "judged_by": kept.get("version", row.rule_version),
         "changed_since": rule is not None and kept.get("version", rule.version) != rule.version,
     }
@@ -136,15 +138,17 @@ def _chart(chart: watch.AlarmChart, row: watch.AlarmRow) -> charts.Option:
 
 
 @require_POST
-@signed_in
+@opens("alarm.acknowledge")
 def acknowledge(request: HttpRequest, id: str) -> HttpResponse:
     """A person has seen it; a latched alarm may clear from now on."""
+    if watch.alarm_detail(id) is None:
+        return not_found(request, pgettext("one", "告警"))
     back = reverse("portal:alarm", args=[id])
     return act(request, lambda: actions.acknowledge_alarm(alarm_id=id), _("已确认告警。"), back)
 
 
 @require_POST
-@signed_in
+@opens("alarm.recheck")
 def recompute(request: HttpRequest, id: str) -> HttpResponse:
     """复核: judge the lake's rows again with two engines and show both results beside what was told."""
     found = watch.alarm_detail(id)

@@ -25,13 +25,24 @@ from zhiwan.city.amendments.texts import DURATIONS, GivenEntry, rule_fields
 from zhiwan.city.packs_loaded import declared, packs
 from zhiwan.city.portal import words
 from zhiwan.city.portal.expression_words import in_words, names_for, value_words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import act, chosen, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, not_found, whole
 from zhiwan.city.watch import queries as watch
 from zhiwan.kernel.facts.errors import CityError
 from zhiwan.kernel.packs.local_changes import rule_text
 
 _DAYS = actions.DAYS
+
+
+#: What each step of an amendment is.
+_STEPS = {
+    "approve": "rule.sign",
+    "reject": "rule.sign",
+    "withdraw": "rule.propose",
+    "look_back": "rule.propose",
+    "undo": "rule.propose",
+}
 
 
 def _days(request: HttpRequest) -> int:
@@ -62,7 +73,7 @@ def _propose(request: HttpRequest, propose: Callable[[], Amendment]) -> HttpResp
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@signed_in
+@opens("rule.propose")
 def change_rule(request: HttpRequest, id: str) -> HttpResponse:
     """The form of a rule's text, filled with what is in force; sent, it makes a proposal."""
     facts = watch.rule_facts(id, recent=0)
@@ -117,7 +128,7 @@ def _fields(id: str, facts: watch.RuleFacts, given: dict[str, str], problems: di
 
 
 @require_POST
-@signed_in
+@opens("rule.propose")
 def declared_again(request: HttpRequest, id: str) -> HttpResponse:
     """Propose the pack's own text."""
     note = request.POST.get("note", "").strip() or _("恢复应用场景原文")
@@ -130,7 +141,7 @@ def declared_again(request: HttpRequest, id: str) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@signed_in
+@opens("rule.propose")
 def change_parameter(request: HttpRequest, id: str, parameter: str) -> HttpResponse:
     """A new dated value; with `?entry=2012-01-01` that value is corrected instead."""
     facts = watch.rule_facts(id, recent=0)
@@ -189,7 +200,7 @@ def _other_users(id: str, parameter: str) -> dict[str, Any]:
 
 @never_cache
 @require_GET
-@signed_in
+@opens("rule.read")
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     """One amendment: what changes, what past days would differ in, who signed, and what this person may do."""
     found = amendments.amendment(number)
@@ -239,7 +250,7 @@ def _day(request: HttpRequest) -> date | None:
 
 
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def move(request: HttpRequest, number: int, step: str) -> HttpResponse:
     """One step of a person: sign, refuse, withdraw, compute the preview again, undo."""
     note = request.POST.get("note", "").strip()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -16,17 +15,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from zhiwan.city.people import guard
 from zhiwan.city.people.auditing import searching
 from zhiwan.city.people.auditing.searching import Edge, Filters
 from zhiwan.city.people.auditing.standing import standing
 from zhiwan.city.people.models import AuditRecord, Organisation, Post
 from zhiwan.city.portal.audit_words import action_word, process_word
 from zhiwan.city.portal.changes import changes, in_short
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import both, moment_text
-from zhiwan.city.portal.views.base import NotATime, View, csv_download, moment_given, not_found, signed_in
-from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.city.portal.views.base import NotATime, csv_download, moment_given, not_found
 from zhiwan.kernel.guard.chain import ZERO
 
 SIZE = 50
@@ -35,26 +33,9 @@ MOST_CSV = 20_000
 PAGES = {"case": "case", "alarm": "alarm", "warning": "warning", "response": "response", "entity": "entity"}
 
 
-def auditors(action: str) -> Callable[[View], View]:
-    """Only for who holds the action, over the whole district: the database shows the audit to no one else."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                if guard.require(action).towns is not None:
-                    guard.require(action, town="")
-            except InputRefused as problem:
-                return render(request, "portal/not_found.html", {"sentence": sentence(problem)}, status=403)
-            return view(request, *args, **kwargs)
-
-        return never_cache(signed_in(guarded))
-
-    return wrap
-
-
 @require_GET
-@auditors("audit.search")
+@never_cache
+@opens("audit.search")
 def listing(request: HttpRequest) -> HttpResponse:
     """Newest first, a page at a time; `before` and `after` are the edges of pages."""
     filters, problem = _filters(request)
@@ -120,7 +101,8 @@ def _row(found: tuple[AuditRecord, Post | None]) -> dict[str, Any]:
 
 
 @require_GET
-@auditors("audit.search")
+@never_cache
+@opens("audit.search")
 def record(request: HttpRequest, chain: str, seq: int) -> HttpResponse:
     """One record: what changed, and whether it is what was hashed and follows the one before it."""
     one = AuditRecord.objects.filter(chain=chain, seq=seq).first()
@@ -156,7 +138,8 @@ def _page_of(subject: str) -> str:
 
 
 @require_POST
-@auditors("audit.export")
+@never_cache
+@opens("audit.export")
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the filters of the address find, as CSV, for a purpose that is recorded with it."""
     filters, problem = _filters(request)

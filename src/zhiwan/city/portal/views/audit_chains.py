@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.people import guard
@@ -17,9 +18,9 @@ from zhiwan.city.people.auditing import retention, runs
 from zhiwan.city.people.auditing.standing import chains, standing
 from zhiwan.city.people.models import AuditRun, Organisation
 from zhiwan.city.portal.audit_words import blind_words, found_words, process_word
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence, sentence_of
 from zhiwan.city.portal.templatetags.portal import both
-from zhiwan.city.portal.views.audit import auditors
 from zhiwan.city.portal.views.base import act, not_found
 from zhiwan.kernel.facts.errors import CityError, InputRefused
 
@@ -27,7 +28,8 @@ SHOWN_FINDINGS = 50
 
 
 @require_GET
-@auditors("audit.search")
+@never_cache
+@opens("audit.search")
 def overview(request: HttpRequest) -> HttpResponse:
     """Last signed, last checked with its result, every chain, every month."""
     now = timezone.now()
@@ -70,7 +72,8 @@ def _may(action: str) -> bool:
 
 
 @require_GET
-@auditors("audit.search")
+@never_cache
+@opens("audit.search")
 def run(request: HttpRequest, id: int) -> HttpResponse:
     """A run's part of the page; it asks again by itself while the run is under way."""
     found = runs.run(id)
@@ -103,14 +106,16 @@ def _told(run: AuditRun) -> dict[str, Any]:
 
 
 @require_POST
-@auditors("audit.verify")
+@never_cache
+@opens("audit.verify")
 def check(request: HttpRequest) -> HttpResponse:
     """Ask for a check of all chains."""
     return act(request, runs.ask_check, _("已开始核验，由后台任务进行；可以离开本页。"), reverse("portal:audit_chains"))
 
 
 @require_POST
-@auditors("audit.retire")
+@never_cache
+@opens("audit.retire")
 def retire(request: HttpRequest) -> HttpResponse:
     """Ask that the oldest month be let go, for a reason."""
     month, reason = request.POST.get("month", ""), request.POST.get("reason", "").strip()[:200]

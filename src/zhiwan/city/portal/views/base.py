@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +22,6 @@ from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import limits, session_store
 from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
 from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
-from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.registry import clock, spaces
 from zhiwan.kernel.facts.errors import CityError, InputRefused, PartUnavailable
@@ -37,67 +35,10 @@ class Visit(HttpRequest):
     actor: Actor
 
 
-def signed_in(view: View) -> View:
-    """Only with a post of the desk: strangers go to the sign-in page, fragments get 401, accounts without a post are
-    told so, and residents and firms are led to their own page."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        actor: Actor | None = getattr(request, "actor", None)
-        if is_public(actor):
-            return redirect("portal:own") if request.path == "/" else not_found(request, _("页面"))
-        if actor is not None:
-            return view(request, *args, **kwargs)
-        if request.user.is_authenticated:
-            return render(request, "portal/no_post.html", status=403)
-        return _stranger(request)
-
-    return guarded
-
-
-def with_account(view: View) -> View:
-    """Pages of every account, whatever its post, or without one."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return view(request, *args, **kwargs) if request.user.is_authenticated else _stranger(request)
-
-    return guarded
-
-
 def the_account(request: HttpRequest) -> User:
-    """The account behind a view that is @with_account."""
-    assert isinstance(request.user, User)  # noqa: S101 - with_account saw to it
+    """The account behind a view that every account may open."""
+    assert isinstance(request.user, User)  # noqa: S101 - the gate saw to it
     return request.user
-
-
-def may(action: str) -> Callable[[View], View]:
-    """Only for posts that may do this; the others are told who may, with 403."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                guard.require(action)
-            except CityError as problem:
-                return render(request, "portal/refused.html", {"refused": problem}, status=403)
-            return view(request, *args, **kwargs)
-
-        return signed_in(guarded)
-
-    return wrap
-
-
-def _stranger(request: HttpRequest) -> HttpResponseBase:
-    if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
-        return HttpResponse(status=401)
-    return redirect(f"/in?next={_quoted(request.get_full_path())}" if request.path != "/" else "/in")
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="/")
 
 
 def local_url(request: HttpRequest, wished: str | None, otherwise: str = "/") -> str:
@@ -214,12 +155,15 @@ def csv_download(
     *,
     purpose: str = "",
     filters: Mapping[str, Any] | None = None,
+    needs: str = "list.export",
 ) -> StreamingHttpResponse:
     """A list as CSV that spreadsheets open: UTF-8 with mark, formulas defused, at most what the caller pages out.
 
     Taking data out is recorded: which list, by which filters (those of the address, if no others are named), how many
-    rows, and for what purpose.
+    rows, and for what purpose. It is for who may export lists, unless its view asked for another action (`needs`).
     """
+    if needs:
+        guard.require(needs)
     rows = list(rows)
     record_export(request, name, len(rows), purpose=purpose, filters=filters)
     return csv_file(name, header, rows)

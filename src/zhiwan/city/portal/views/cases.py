@@ -14,18 +14,21 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.cases import actions, queries
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.portal import words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
 _STATES = (queries.RUNNING, "open", "taken", "handled", "closed")
 _MOST_CSV = 500
+_STEPS = {step: f"case.{step}" for step in actions.LEGAL}
 
 
 @require_GET
-@signed_in
+@opens("case.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """Running ones by default; filters by state, kind, area and lateness."""
     now = clock.now()
@@ -72,7 +75,7 @@ def _csv(request: HttpRequest, rows: list[queries.CaseView]) -> HttpResponseBase
 
 
 @require_GET
-@signed_in
+@opens("case.read")
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One case: what, where, why, by when, what was done, and the step that comes next."""
     found = queries.case(id, at=clock.now())
@@ -83,14 +86,18 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
         "case": found,
         "kind": kind,
         "steps": queries.steps(id),
-        "legal": [step for step, states in actions.LEGAL.items() if found.state in states],
+        "legal": [step for step in _STEPS if found.state in actions.LEGAL[step] and _may(step, found)],
         "entity": registry.entity_detail(found.entity) if found.entity else None,
     }
     return render(request, "portal/case.html", context)
 
 
+def _may(step: str, case: queries.CaseView) -> bool:
+    return guard.may(_STEPS[step], on=case.subject, roles=[case.role])
+
+
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Take, handle or close."""
     now = clock.now()

@@ -16,18 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import (
-    act,
-    chosen,
-    csv_download,
-    local_url,
-    moment_given,
-    not_found,
-    signed_in,
-    whole,
-)
+from zhiwan.city.portal.views.base import act, chosen, csv_download, local_url, moment_given, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.watch import actions
 from zhiwan.city.watch import queries as watch
@@ -47,7 +39,7 @@ class NotANumber(InputRefused):
 
 
 @require_GET
-@signed_in
+@opens("set_aside.read")
 def set_aside(request: HttpRequest) -> HttpResponseBase:
     """Refused values with reason and next step, open ones by default."""
     filters: dict[str, Any] = {
@@ -75,8 +67,11 @@ def set_aside(request: HttpRequest) -> HttpResponseBase:
     return render(request, "portal/set_aside.html", context)
 
 
+_STEPS = {"fix": "set_aside.fix", "drop": "set_aside.drop"}
+
+
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Fix and send again, or drop with a reason."""
     if step not in ("fix", "drop") or not SetAside.objects.filter(id=id).exists():
@@ -113,7 +108,7 @@ def _number(text: str) -> float:
 
 
 @require_GET
-@signed_in
+@opens("quality.read")
 def quality(request: HttpRequest) -> HttpResponseBase:
     """Flags of kept readings, refusals at the doors, the worst and the silent devices."""
     span = chosen(request, "span", _SPANS) or "24h"

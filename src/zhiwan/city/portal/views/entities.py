@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people import guard
 from zhiwan.city.portal import charts
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
+from zhiwan.city.registry.actions import reveal_field
 from zhiwan.city.watch import queries as watch
+from zhiwan.kernel.facts.errors import CityError
 
 #: Spans of the history chart: key → (span, bucket); None shows every reading.
 SPANS: dict[str, tuple[timedelta, timedelta | None]] = {
@@ -36,7 +43,7 @@ def span_titles() -> dict[str, str]:
 
 
 @require_GET
-@signed_in
+@opens("entity.read")
 def listing(request: HttpRequest) -> HttpResponseBase:
     """By type, area and name."""
     filters: dict[str, Any] = {
@@ -59,7 +66,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("entity.read")
 def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     """One entity. `property` and `span` choose the history; `format=csv` downloads it."""
     found = registry.entity_detail(id)
@@ -72,7 +79,12 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     span = chosen(request, "span", SPANS) or "24h"
     if request.GET.get("format") == "csv":
         return _history_csv(request, id, name, span)
-    context = {
+    return render(request, "portal/entity.html", _told(found, values, name, span))
+
+
+def _told(found: registry.EntityDetail, values: list[watch.LatestRow], name: str, span: str) -> dict[str, Any]:
+    hidden = any(row.masked for row in values if row.property == name)
+    return {
         "detail": found,
         "row": found.row,
         "kind": packs().types.get(found.row.type),
@@ -80,9 +92,32 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
         "chosen": name,
         "span": span,
         "spans": span_titles(),
-        "chart": _history(found.row.type, id, name, span),
-        "alarms": watch.alarms(entity=id, size=10),
+        "chart": None if hidden else _history(found.row.type, found.row.id, name, span),
+        "hidden": hidden,
+        "may_reveal": {
+            field.id
+            for field in found.fields
+            if field.masked and guard.may("entity.reveal", on=found.subject, grade=field.grade)
+        },
+        "revealed": {},
+        "alarms": watch.alarms(entity=found.row.id, size=10),
     }
+
+
+@never_cache
+@require_POST
+@opens("entity.reveal")
+def reveal(request: HttpRequest, id: str, name: str) -> HttpResponseBase:
+    """One masked field whole, for a reason, on this answer only. Who read it, and why, stands in the audit."""
+    found = registry.entity_detail(id)
+    if found is None or name not in {field.id for field in found.fields}:
+        return not_found(request, pgettext("one", "对象"))
+    context = _told(found, watch.latest_of(id), "", "24h")
+    try:
+        context["revealed"] = {name: reveal_field(entity_id=id, field=name, reason=request.POST.get("reason", ""))}
+    except CityError as problem:
+        messages.error(request, sentence(problem))
+        return redirect("portal:entity", id)
     return render(request, "portal/entity.html", context)
 
 

@@ -11,15 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from zhiwan.city.people.ways_in import firms, phones
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import may, whole
+from zhiwan.city.portal.views.base import whole
 from zhiwan.city.portal.views.grants import days_shown, read_day
 from zhiwan.kernel.facts.errors import CityError
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@may("firm.register")
+@opens("firm.register")
 def listing(request: HttpRequest) -> HttpResponse:
     """Registered firms, found by name or code; POST registers one."""
     now, form = timezone.now(), request.POST

@@ -17,7 +17,8 @@ from zhiwan.city.people.models import User
 from zhiwan.city.people.ways_in import firms, phones, proxies, sms
 from zhiwan.city.people.ways_in.errors import GrantRefused, NotYours
 from zhiwan.city.people.ways_in.models import FirmStaff, Proxy
-from zhiwan.city.portal.views.base import act_of_account, address_of, door, the_account, with_account
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.views.base import act_of_account, address_of, door, the_account
 from zhiwan.kernel.facts.errors import CityError
 
 RELATIONS = {
@@ -64,7 +65,7 @@ def days_shown(now: datetime) -> dict[str, str]:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@with_account
+@opens("way.account")
 def new_proxy(request: HttpRequest) -> HttpResponse:
     """Ask to act for somebody, whose phone gets a code."""
     user, now, form = the_account(request), timezone.now(), request.POST
@@ -89,7 +90,7 @@ def new_proxy(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@with_account
+@opens("way.account")
 def confirm_proxy(request: HttpRequest, id: int) -> HttpResponseBase:
     """The ward has told the code; with `resend` it is sent once more."""
     user, now = the_account(request), timezone.now()
@@ -113,7 +114,7 @@ def confirm_proxy(request: HttpRequest, id: int) -> HttpResponseBase:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def end_proxy(request: HttpRequest, id: int) -> HttpResponseBase:
     """Over, by either side."""
     user = the_account(request)
@@ -122,7 +123,7 @@ def end_proxy(request: HttpRequest, id: int) -> HttpResponseBase:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@with_account
+@opens("way.account")
 def new_staff(request: HttpRequest, code: str) -> HttpResponseBase:
     """A firm's administrator names a person who may act for it."""
     user, now, form = the_account(request), timezone.now(), request.POST
@@ -148,7 +149,7 @@ def new_staff(request: HttpRequest, code: str) -> HttpResponseBase:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def end_staff(request: HttpRequest, id: int) -> HttpResponseBase:
     """A person no longer acts for the firm."""
     user = the_account(request)

@@ -13,14 +13,15 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import guard
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence, sentence_of
-from zhiwan.city.portal.views.base import csv_download, not_found, signed_in
+from zhiwan.city.portal.views.base import csv_download, not_found
 from zhiwan.city.watch.import_runs import ImportRun, import_run, import_runs, refused_rows, start_import
 from zhiwan.kernel.facts.errors import CityError, InputRefused
 
 
 @never_cache
-@signed_in
+@opens("history.import")
 def imports(request: HttpRequest) -> HttpResponse:
     """Sources that packs declare, the upload, and the latest runs."""
     if request.method == "POST":
@@ -68,7 +69,7 @@ def _start(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
-@signed_in
+@opens("history.import")
 def run(request: HttpRequest, id: str) -> HttpResponseBase:
     """One run; the part with its state asks again by itself while it is under way."""
     found = import_run(id)
@@ -76,7 +77,7 @@ def run(request: HttpRequest, id: str) -> HttpResponseBase:
         return not_found(request, _("导入"))
     if request.GET.get("format") == "csv":
         rows = list(refused_rows(id))
-        return csv_download(request, f"refused-{id}", rows[0] if rows else [], rows[1:])
+        return csv_download(request, f"refused-{id}", rows[0] if rows else [], rows[1:], needs="history.import")
     part = bool(request.headers.get("HX-Request"))
     name = "portal/parts/import_state.html" if part else "portal/import_run.html"
     return render(request, name, {"run": found, **_told(found)})

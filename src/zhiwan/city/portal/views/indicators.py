@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET
 from zhiwan.city.packs_loaded import lake, packs
 from zhiwan.city.portal import charts
 from zhiwan.city.portal.expression_words import in_words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download, not_found, signed_in
+from zhiwan.city.portal.views.base import chosen, csv_download, not_found
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import queries as watch
@@ -32,7 +33,7 @@ def _area(request: HttpRequest) -> str:
 
 
 @require_GET
-@signed_in
+@opens("indicator.read")
 def board(request: HttpRequest) -> HttpResponseBase:
     """All vital signs of an area, grouped by pack."""
     area = _area(request)
@@ -63,7 +64,7 @@ def board(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_GET
-@signed_in
+@opens("indicator.read")
 def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     """One sign: over all areas of a level, worst first, and its history in one area."""
     pack, declared = next(((p, one) for p, one in packs().indicators if f"{p.id}.{one.id}" == id), (None, None))

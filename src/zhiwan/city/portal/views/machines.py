@@ -20,8 +20,9 @@ from zhiwan.city.people.models import Post
 from zhiwan.city.people.ways_in import limits, machines
 from zhiwan.city.people.ways_in.errors import ServiceRefused
 from zhiwan.city.people.ways_in.models import ServiceAccount
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import act, may, not_found
+from zhiwan.city.portal.views.base import act, not_found
 from zhiwan.kernel.facts.errors import CityError
 
 TITLES = {
@@ -36,7 +37,7 @@ TITLES = {
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@may("service.manage")
+@opens("service.manage")
 def listing(request: HttpRequest) -> HttpResponse:
     """All service accounts; POST makes one and shows its key once."""
     now, form = timezone.now(), request.POST
@@ -68,7 +69,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@may("service.manage")
+@opens("service.manage")
 def detail(request: HttpRequest, id: int) -> HttpResponseBase:
     """One service account with its keys; POST changes its scopes."""
     account = machines.account(id)
@@ -89,7 +90,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponseBase:
 
 @never_cache
 @require_POST
-@may("service.manage")
+@opens("service.manage")
 def rotate(request: HttpRequest, id: int) -> HttpResponseBase:
     """A new key, shown once; the old one lives on for some hours."""
     account = machines.account(id)
@@ -105,7 +106,7 @@ def rotate(request: HttpRequest, id: int) -> HttpResponseBase:
 
 
 @require_POST
-@may("service.manage")
+@opens("service.manage")
 def end(request: HttpRequest, id: int) -> HttpResponseBase:
     """End one key, or the whole account."""
     account = machines.account(id)

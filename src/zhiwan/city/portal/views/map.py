@@ -15,12 +15,14 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
 from zhiwan.city.packs_loaded import packs, place
+from zhiwan.city.people import guard
 from zhiwan.city.people.acting import current_actor, current_space
 from zhiwan.city.portal import assets_built, queries
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.numbers import unit_text
 from zhiwan.city.portal.templatetags.portal import called, said
 from zhiwan.city.portal.views import setup
-from zhiwan.city.portal.views.base import chosen, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import chosen, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.registry.models import Area, Place
@@ -32,7 +34,7 @@ _MOST_PINS = 300
 
 
 @require_GET
-@signed_in
+@opens("map.read")
 def command_map(request: HttpRequest) -> HttpResponse:
     """The first page. `view=table` shows the same facts as a table; `area` or `entity` says where to look."""
     if request.GET.get("view") == "table":
@@ -45,7 +47,7 @@ def command_map(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("map.read")
 def side(request: HttpRequest) -> HttpResponse:
     """The right panel again, after something changed."""
     return render(request, "portal/parts/map_side.html", _side(registry.current_place()))
@@ -56,9 +58,9 @@ def _side(where: Place | None) -> dict[str, Any]:
     now = clock.now()
     return {
         "overview": watch.overview(now),
-        "vitals": watch.board(where.code) if where else [],
+        "vitals": watch.board(where.code) if where and guard.may_open("indicator.read") else [],
         "alarms": watch.alarms(state="open", size=_SIDE_LINES),
-        "cases": cases.cases(at=now, state=cases.RUNNING, size=_SIDE_LINES),
+        "cases": cases.cases(at=now, state=cases.RUNNING, size=_SIDE_LINES) if guard.may_open("case.read") else None,
     }
 
 
@@ -117,7 +119,7 @@ def _focus(request: HttpRequest) -> dict[str, Any] | None:
 
 
 @require_GET
-@signed_in
+@opens("area.read")
 def areas(request: HttpRequest) -> HttpResponse:
     """Outline, towns and villages. They change with the place, so the browser may keep them for a while."""
     where = registry.current_place()
@@ -144,7 +146,7 @@ def _area_json(area: Area) -> dict[str, Any]:
 
 
 @require_GET
-@signed_in
+@opens("map.read")
 def state(request: HttpRequest) -> HttpResponse:
     """Entities with their newest value, and where alarms are open."""
     found = watch.map_state()
@@ -154,7 +156,7 @@ def state(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("entity.read")
 def thing_card(request: HttpRequest, id: str) -> HttpResponse:
     """The card of an entity on the map: newest values, open alarms, the way to its page."""
     detail = registry.entity_detail(id)
@@ -169,7 +171,7 @@ def thing_card(request: HttpRequest, id: str) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("map.read")
 def area_card(request: HttpRequest, code: str) -> HttpResponse:
     """The card of a town or village: its vital signs and how much there is of what."""
     area = Area.objects.filter(code=code).first()
@@ -177,7 +179,9 @@ def area_card(request: HttpRequest, code: str) -> HttpResponse:
         return HttpResponse(status=404)
     context = {
         "area": area,
-        "vitals": [row for row in watch.board(code) if row.value is not None][:8],
+        "vitals": [row for row in watch.board(code) if row.value is not None][:8]
+        if guard.may_open("indicator.read")
+        else [],
         "open_alarms": watch.alarms(state="open", area=code, size=1).total,
         "things": registry.entities(area=code, size=1).total,
     }
@@ -185,7 +189,7 @@ def area_card(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("area.read")
 def base_map_file(request: HttpRequest) -> HttpResponseBase:
     """The place's own PMTiles file. The browser asks for ranges, a few kilobytes each."""
     declared = place().place.base_map

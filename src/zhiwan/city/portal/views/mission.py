@@ -9,9 +9,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.mission import MissionRow, mission_rows
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download, signed_in
+from zhiwan.city.portal.views.base import chosen, csv_download
 
 
 def _states() -> dict[str, tuple[str, str]]:
@@ -36,7 +37,7 @@ def _parts() -> dict[str, str]:
 
 
 @require_GET
-@signed_in
+@opens("mission.read")
 def mission(request: HttpRequest) -> HttpResponseBase:
     """All rows; filters by part and state, search over id, titles and packs."""
     everything = mission_rows()
@@ -79,4 +80,4 @@ def _csv(request: HttpRequest, rows: list[MissionRow], states: dict[str, tuple[s
             lines.append([*first, "", "", ""])
         for test in row.tests:
             lines.append([*first, test.id, test.result, moment_text(test.at) if test.at else ""])
-    return csv_download(request, "mission", header, lines)
+    return csv_download(request, "mission", header, lines, needs="mission.read")

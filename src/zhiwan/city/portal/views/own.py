@@ -19,13 +19,14 @@ from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import demands, limits, passwords, phones, residents, second_factor, sessions
 from zhiwan.city.people.ways_in.residents import is_public
 from zhiwan.city.portal.agents import describe_agent
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.views import grants
-from zhiwan.city.portal.views.base import act_of_account, the_account, with_account
+from zhiwan.city.portal.views.base import act_of_account, the_account
 
 
 @never_cache
 @require_GET
-@with_account
+@opens("way.account")
 def own(request: HttpRequest) -> HttpResponse:
     """Everything of the account on one page."""
     user, now = the_account(request), timezone.now()
@@ -69,7 +70,7 @@ def _ways(user: User, now: datetime) -> dict[str, Any]:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def end_session(request: HttpRequest, id: uuid.UUID) -> HttpResponseBase:
     """Sign out one of the account's devices."""
     user = the_account(request)
@@ -77,7 +78,7 @@ def end_session(request: HttpRequest, id: uuid.UUID) -> HttpResponseBase:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def end_others(request: HttpRequest) -> HttpResponseBase:
     """Sign out everywhere else; with `all`, here too."""
     user, row = the_account(request), getattr(request.session, "row", None)
@@ -92,7 +93,7 @@ def end_others(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def make_wall(request: HttpRequest) -> HttpResponse:
     """From now on this browser is a wall: it only looks, and is not signed out for being idle."""
     sessions.become_wall(request)
@@ -100,7 +101,7 @@ def make_wall(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@with_account
+@opens("way.account")
 def rename(request: HttpRequest) -> HttpResponseBase:
     """What a resident is called."""
     user, name = the_account(request), request.POST.get("name", "")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from zhiwan.city.people.routes import declares
 from zhiwan.city.people.ways_in import firms, phones, residents, sms
 from zhiwan.city.people.ways_in.seals import seal, unseal
 from zhiwan.city.portal import entering
@@ -23,6 +24,7 @@ from zhiwan.kernel.facts.ids import check_credit_code
 _ASKED = "phone_asked"
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def resident(request: HttpRequest) -> HttpResponse:
@@ -38,6 +40,7 @@ def resident(request: HttpRequest) -> HttpResponse:
     return _two_steps(request, "resident", _("居民登录"), _number_of, send, enter)
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def firm(request: HttpRequest) -> HttpResponse:

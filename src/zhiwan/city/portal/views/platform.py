@@ -10,11 +10,11 @@ from django.views.decorators.http import require_GET
 from zhiwan.city.api.health import parts_now
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.portal import health_rows
-from zhiwan.city.portal.views.base import signed_in
+from zhiwan.city.portal.gate import opens
 
 
 @require_GET
-@signed_in
+@opens("health.read")
 def health(request: HttpRequest) -> HttpResponse:
     """Each part with its state, for people; machines ask /healthz. The table asks again by itself."""
     parts = health_rows.rows(parts_now(timezone.now()))

@@ -13,12 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.plans import actions, queries
-from zhiwan.city.portal.views.base import Visit, act, local_url, not_found, signed_in
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.views.base import Visit, act, local_url, not_found
 from zhiwan.city.registry import clock
 
 
 @require_GET
-@signed_in
+@opens("plan.read")
 def listing(request: Visit) -> HttpResponse:
     """What is in force, and the tasks of this post."""
     now = clock.now()
@@ -34,7 +35,7 @@ def listing(request: Visit) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("plan.read")
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One response with all its tasks."""
     found = queries.response(id)
@@ -45,7 +46,7 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@opens("plan.respond")
 def start(request: HttpRequest) -> HttpResponse:
     """A person puts a plan in force, or changes its level."""
     plan, _bar, level = request.POST.get("plan", "").partition("|")
@@ -57,7 +58,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@opens("plan.end")
 def end(request: HttpRequest, id: int) -> HttpResponse:
     """响应终止."""
     if queries.response(id) is None:
@@ -66,8 +67,11 @@ def end(request: HttpRequest, id: int) -> HttpResponse:
     return act(request, action, _("响应已终止。"), reverse("portal:response", args=[id]))
 
 
+_STEPS = {"receive": "task.receive", "finish": "task.finish"}
+
+
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def task(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """Receipt or completion of a task."""
     now = clock.now()

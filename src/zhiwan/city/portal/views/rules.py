@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET
 
 from zhiwan.city.amendments import queries as amendments
 from zhiwan.city.portal.expression_words import in_words, value_words
-from zhiwan.city.portal.views.base import not_found, signed_in
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.views.base import not_found
 from zhiwan.city.watch import queries as watch
 
 
 @require_GET
-@signed_in
+@opens("rule.read")
 def listing(request: HttpRequest) -> HttpResponse:
     """All rules of all packs; above them the changes that wait for the second signature."""
     versions = amendments.rule_versions()
@@ -32,7 +33,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("rule.read")
 def detail(request: HttpRequest, id: str) -> HttpResponse:
     """One rule: what it watches, its expressions in words, parameters with their dated values, changes, scores."""
     found = watch.rule_facts(id)

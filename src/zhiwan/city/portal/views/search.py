@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from zhiwan.city.cases import queries as cases
+from zhiwan.city.people import guard
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import signed_in
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 
@@ -18,13 +19,13 @@ _LONGEST = 80
 
 
 @require_GET
-@signed_in
+@opens("search.use")
 def search(request: HttpRequest) -> HttpResponse:
     """Hits in groups; an area opens the map there, a thing its page."""
     text = request.GET.get("q", "").strip()[:_LONGEST]
     places: list[dict[str, str]] = []
     things: list[dict[str, str]] = []
-    for hit in registry.search(text) if text else []:
+    for hit in registry.search(text, things=guard.may_open("entity.read")) if text else []:
         area = hit.kind in ("town", "village")
         url = (
             f"{reverse('portal:map')}?area={hit.id}" if area else reverse("portal:entity", args=[hit.entity or hit.id])
@@ -38,7 +39,7 @@ def search(request: HttpRequest) -> HttpResponse:
             "url": reverse("portal:case", args=[one.id]),
             "kind": "case",
         }
-        for one in (cases.find(text, at=clock.now()) if text else [])
+        for one in (cases.find(text, at=clock.now()) if text and guard.may_open("case.read") else [])
     ]
     groups = [
         {"title": title, "rows": rows}

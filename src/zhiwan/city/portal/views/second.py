@@ -12,11 +12,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from zhiwan.city.people.models import User
+from zhiwan.city.people.routes import declares
 from zhiwan.city.people.ways_in import passwords, second_factor, sessions
 from zhiwan.city.people.ways_in.errors import PasswordRefused, SignInRefused
 from zhiwan.city.portal import entering
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import address_of, door, local_url, with_account
+from zhiwan.city.portal.views.base import address_of, door, local_url
 from zhiwan.kernel.facts.errors import CityError, InputRefused
 
 
@@ -32,6 +34,7 @@ def _account(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def second(request: HttpRequest) -> HttpResponse:
@@ -57,6 +60,7 @@ def second(request: HttpRequest) -> HttpResponse:
     return door(request, "second", _("动态码"), {"next": onward, "entering": pending}, problem)
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
@@ -92,6 +96,7 @@ def _codes(request: HttpRequest, codes: list[str], onward: str) -> HttpResponse:
     return door(request, "codes", _("恢复码"), {"codes": codes, "next": onward})
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def new_password(request: HttpRequest) -> HttpResponse:
@@ -132,7 +137,7 @@ def _twice(request: HttpRequest) -> str:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@with_account
+@opens("way.account")
 def change_password(request: HttpRequest) -> HttpResponseBase:
     """Another password, by an account that knows the present one; its other devices are signed out."""
     user = _account(request)
@@ -157,7 +162,7 @@ def change_password(request: HttpRequest) -> HttpResponseBase:
 
 @never_cache
 @require_POST
-@with_account
+@opens("way.account")
 def renew_codes(request: HttpRequest) -> HttpResponseBase:
     """Ten new recovery codes, shown once; asks for the second factor first."""
     user = _account(request)
@@ -168,7 +173,7 @@ def renew_codes(request: HttpRequest) -> HttpResponseBase:
 
 @never_cache
 @require_POST
-@with_account
+@opens("way.account")
 def give_up(request: HttpRequest) -> HttpResponseBase:
     """Without a second factor, where no post demands one; asks for it a last time."""
     user = _account(request)

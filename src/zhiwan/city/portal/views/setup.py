@@ -23,18 +23,10 @@ from zhiwan.city.people.actions import create_link
 from zhiwan.city.people.models import Organisation, Post, User
 from zhiwan.city.people.ways_in.residents import PUBLIC
 from zhiwan.city.portal import uploads
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import (
-    View,
-    Visit,
-    _defused,
-    csv_download,
-    csv_file,
-    not_found,
-    record_export,
-    signed_in,
-)
+from zhiwan.city.portal.views.base import View, Visit, _defused, csv_download, csv_file, not_found, record_export
 from zhiwan.city.registry.lists import KINDS, Kind
 from zhiwan.city.registry.lists.accounts import LINK_MINUTES, links_travel
 from zhiwan.city.registry.lists.bodies import roles
@@ -48,15 +40,22 @@ _MOST_UPLOAD = 10 * 1024 * 1024
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def chiefs_only(view: View) -> View:
-    """Who may found the district; others are told whom to ask."""
+#: Who may enter which list: the district itself, who may do what in it, who comes in, what reports.
+LISTS = {
+    "place": "registry.found",
+    "areas": "registry.found",
+    "bodies": "people.authorise",
+    "posts": "people.authorise",
+    "people": "people.manage",
+    "devices": "registry.change",
+}
+
+
+def live_only(view: View) -> View:
+    """What is registered is registered for real: not while one looks at a story."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            guard.require("registry.found")
-        except guard.ActionForbidden as problem:
-            return render(request, "portal/not_found.html", {"sentence": sentence(problem)}, status=403)
         if cast(Visit, request).actor.space != LIVE:
             told = _("推演中不能登记。请先回到实况。")
             return render(request, "portal/not_found.html", {"sentence": told}, status=403)
@@ -73,13 +72,13 @@ def _step(view: Callable[..., HttpResponseBase]) -> View:
         known = KINDS.get(kind)
         return view(request, known, **kwargs) if known else not_found(request, _("步骤"))
 
-    return never_cache(signed_in(chiefs_only(found)))
+    return never_cache(opens(LISTS, by="kind")(live_only(found)))
 
 
 @never_cache
 @require_GET
-@signed_in
-@chiefs_only
+@opens("setup.open")
+@live_only
 def overview(request: HttpRequest) -> HttpResponse:
     """The steps in their order, with what each has already."""
     if request.GET.get("later"):
@@ -101,10 +100,11 @@ def overview(request: HttpRequest) -> HttpResponse:
         "people": _("账号不设初始密码，每人一个一次性登录链接。"),
         "devices": _("设备和它监测的对象。每台设备一个密钥，只显示一次。"),
     }
-    steps = [{"kind": kind, "count": counts[kind.id], "says": says[kind.id]} for kind in KINDS.values()]
+    mine = [kind for kind in KINDS.values() if guard.may_open(LISTS[kind.id])]
+    steps = [{"kind": kind, "count": counts[kind.id], "says": says[kind.id]} for kind in mine]
     following = next((step for step in steps if not step["count"]), None)
     if following is None and counts["people"] <= 1:
-        following = next(step for step in steps if cast(Kind, step["kind"]).id == "people")
+        following = next((step for step in steps if cast(Kind, step["kind"]).id == "people"), None)
     return render(request, "portal/setup.html", {"steps": steps, "following": following})
 
 
@@ -204,7 +204,7 @@ def _rows(sheet: Sheet, bad: set[int]) -> list[dict[str, Any]]:
 def _problems_csv(request: HttpRequest, kind: Kind, problems: list[RowProblem]) -> HttpResponseBase:
     header = [_("行"), _("列"), _("原值"), _("原因"), _("下一步")]
     lines = [[one.row, one.column, one.raw, said(one.reason), said(one.hint)] for one in problems]
-    return csv_download(request, f"{kind.id}-problems", header, lines)
+    return csv_download(request, f"{kind.id}-problems", header, lines, needs="setup.open")
 
 
 def _confirm(request: HttpRequest, kind: Kind, token: str, drafts: dict[int, object], *, bad: int) -> HttpResponse:
@@ -263,8 +263,8 @@ def _secrets_csv(kind: Kind, header: list[str], rows: list[list[str]]) -> HttpRe
 
 @never_cache
 @require_POST
-@signed_in
-@chiefs_only
+@opens("people.manage")
+@live_only
 def new_link(request: HttpRequest) -> HttpResponse:
     """Another one-time link for an account that never signed in; shown once, on the page itself."""
     user = User.objects.filter(username=request.POST.get("account", ""), is_active=True, phone=None).first()
@@ -287,6 +287,6 @@ def _user(request: HttpRequest) -> int:
 def wanted(request: HttpRequest) -> bool:
     """Whether the command map should lead to the guide: nothing is registered, and its holder has not put it off."""
     post = cast(Visit, request).actor.post
-    if post is None or post.role != "duty_chief" or request.session.get("setup_later"):
+    if post is None or not guard.may_open("registry.found") or request.session.get("setup_later"):
         return False
     return not Device.objects.exists()

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from zhiwan.city.people import actions
 from zhiwan.city.people.models import User
 from zhiwan.city.people.queries import posts_of
+from zhiwan.city.people.routes import declares
 from zhiwan.city.people.ways_in import passwords, rates, recovery, sessions
 from zhiwan.city.people.ways_in.errors import SignInRefused, TooOften
 from zhiwan.city.people.ways_in.presence import ENDED_COOKIE
@@ -25,6 +26,7 @@ from zhiwan.city.portal.views.base import address_of, door, local_url, why_ended
 _YEAR = 365 * 24 * 3600
 
 
+@declares("way.enter")
 @never_cache
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -45,6 +47,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return entering.begin(request, user, how="password", onward=onward)
 
 
+@declares("way.enter")
 @never_cache
 @require_GET
 def use_link(request: HttpRequest, token: str) -> HttpResponse:
@@ -66,6 +69,7 @@ def use_link(request: HttpRequest, token: str) -> HttpResponse:
     return entering.begin(request, link.user, how="recovery" if link.recovery else "link", onward="/")
 
 
+@declares("way.leave")
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends the session of this browser, and the streams of its pages."""
@@ -78,6 +82,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("/in")
 
 
+@declares("way.account")
 @require_POST
 def here(request: HttpRequest) -> HttpResponse:
     """A page says that its person used keys or pointer (people/ways_in/presence.py notes it), or has not for too long:
@@ -90,6 +95,7 @@ def here(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@declares("way.choose_post")
 @require_POST
 def choose_post(request: HttpRequest) -> HttpResponse:
     """Act through another post that the account holds, from the next request on."""
@@ -99,6 +105,7 @@ def choose_post(request: HttpRequest) -> HttpResponse:
     return redirect(local_url(request, request.POST.get("next")))
 
 
+@declares("way.prefer")
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Language of this browser, kept with the account too."""
@@ -113,6 +120,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@declares("way.prefer")
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Light for the desk, dark for the wall."""

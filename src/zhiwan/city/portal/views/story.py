@@ -11,14 +11,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from zhiwan.city.people.acting import LIVE
-from zhiwan.city.portal.views.base import Visit, signed_in
+from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.views.base import Visit
 from zhiwan.city.registry import spaces
 from zhiwan.kernel.facts.spaces import SpaceClock
 
 
 @require_GET
 @never_cache
-@signed_in
+@opens("space.read")
 def page(request: Visit) -> HttpResponse:
     """The story of this space; in the live space, the stories there are."""
     return render(request, "portal/story.html", {"found": spaces.spaces(), **_told()})
@@ -26,7 +27,7 @@ def page(request: Visit) -> HttpResponse:
 
 @require_GET
 @never_cache
-@signed_in
+@opens("space.read")
 def steps(request: Visit) -> HttpResponse:
     """The steps alone, asked for again every moment. Nothing once the story was dropped: the page loads anew."""
     told = _told()
@@ -37,7 +38,7 @@ def steps(request: Visit) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@signed_in
+@opens("space.enter")
 def choose_space(request: HttpRequest) -> HttpResponse:
     """Step into a story, or back to what is real, from the next request on. GET: the switch as it is now."""
     if request.method == "GET":

@@ -14,9 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from zhiwan.city.people import guard
 from zhiwan.city.portal import words
+from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
-from zhiwan.city.portal.views.base import act, chosen, moment_given, not_found, signed_in, whole
+from zhiwan.city.portal.views.base import act, chosen, moment_given, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.watch import actions
@@ -27,7 +29,7 @@ from zhiwan.kernel.packs.models import Text
 
 
 @require_GET
-@signed_in
+@opens("warning.read")
 def listing(request: HttpRequest) -> HttpResponse:
     """What is in force, what is on its way, what was."""
     state = chosen(request, "state", WarningState.values)
@@ -40,7 +42,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@opens("warning.read")
 def detail(request: HttpRequest, id: int) -> HttpResponse:
     """One warning with its way, its receipts and the steps that this post may take now."""
     found = watch.warning_detail(id)
@@ -51,10 +53,13 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in
+@opens("warning.draft")
 def new(request: HttpRequest) -> HttpResponse:
     """A draft by a person. Kind and level come as one choice, so that a level always belongs to its kind."""
     kinds = [one for one in watch.warning_kinds() if one.from_outside is None]
+    mine = [kind for kind in kinds if guard.may("warning.draft", roles=[kind.signed_by])]
+    if not mine:
+        guard.require("warning.draft")
     where = registry.current_place()
     if request.method == "POST":
         kind, _bar, level = request.POST.get("kind", "").partition("|")
@@ -71,12 +76,12 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "portal/warning_new.html",
-        {"kinds": kinds, "towns": registry.areas("town"), "where": where, "given": request.POST},
+        {"kinds": mine, "towns": registry.areas("town"), "where": where, "given": request.POST},
     )
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in
+@opens("warning.draft")
 def outside(request: HttpRequest) -> HttpResponse:
     """A warning that another authority issued is recorded as it came; nobody here signs it."""
     where = registry.current_place()
@@ -114,8 +119,20 @@ def _text(request: HttpRequest, name: str) -> Text | None:
     return Text(zh=zh or en, en=en or zh) if zh or en else None
 
 
+_STEPS = {
+    "edit": "warning.draft",
+    "review": "warning.review",
+    "reject": "warning.reject",
+    "sign": "warning.sign",
+    "publish": "warning.publish",
+    "change": "warning.draft",
+    "lift": "warning.lift",
+    "receive": "warning.receive",
+}
+
+
 @require_POST
-@signed_in
+@opens(_STEPS, by="step")
 def move(request: HttpRequest, id: int, step: str) -> HttpResponse:
     """One step of its life."""
     note = request.POST.get("note", "").strip()

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.people.roles import role_book
 from zhiwan.city.people.ways_in.residents import PUBLIC
 from zhiwan.city.registry.lists.kind import Kind, Taken
 from zhiwan.kernel.sense.sheets import Cells, Column, Sheet, words
@@ -62,6 +63,8 @@ def _read(sheet: Sheet) -> Callable[[Cells], object]:
     names = set(User.objects.values_list("username", flat=True))
     seen: dict[str, int] = {}
 
+    held_as = {one.id: one.shipped_role for one in Post.objects.filter(valid_to=None)}
+
     def read(cells: Cells) -> AccountDraft:
         name = cells.id("account", r"[a-z][a-z0-9_.-]{0,63}", "zhang.san")
         cells.twice("account", seen, name)
@@ -72,11 +75,23 @@ def _read(sheet: Sheet) -> Callable[[Cells], object]:
                 words("账号已存在", "the account exists already"),
                 words("换一个账号名，或删除这一行", "choose another name, or delete the row"),
             )
+        wanted = cells.several("posts", posts, words("岗位", "post"))
+        if conflict := role_book().conflict(held_as[id] for id in wanted):
+            one, other = conflict
+            cells.fail(
+                "posts",
+                "CONFLICT",
+                words(
+                    f"一个账号不能同时持有{one.title.zh}和{other.title.zh}",
+                    f"no account may hold {one.title.en} and {other.title.en} together",
+                ),
+                words("分给两个人的两个账号", "give them to two accounts of two people"),
+            )
         return AccountDraft(
             name,
             cells.text("name", required=True, most=80),
             cells.choice("language", _LANGUAGES, words("语言", "language"), required=False) or "",
-            tuple(cells.several("posts", posts, words("岗位", "post"))),
+            tuple(wanted),
         )
 
     return read

@@ -1,15 +1,17 @@
-"""Bodies of the place (责任单位), and their posts."""
+"""Bodies of the place (责任单位) in their tree, and their posts: role, body, scope, line of duty, validity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 
-from zhiwan.city.people.models import Organisation
-from zhiwan.city.people.organisation import BodyDraft, PostDraft, save_bodies, save_posts
+from zhiwan.city.packs_loaded import packs
+from zhiwan.city.people.models import BodyKind, Organisation
+from zhiwan.city.people.organisation import BodyDraft, PostDraft, post_problem, save_bodies, save_posts
+from zhiwan.city.people.roles import role_book
 from zhiwan.city.registry.lists.kind import Kind, Taken
-from zhiwan.city.registry.models import Area, Place
+from zhiwan.city.registry.models import Area, Place, Zone
 from zhiwan.kernel.sense.sheets import Cells, Column, Sheet, words
 
 SLUG = r"[a-z][a-z0-9_-]{0,63}"
@@ -35,7 +37,18 @@ def _body_columns() -> list[Column]:
             True,
             _district(),
         ),
+        Column("kind", words("类别", "Kind"), words("空为区级部门", "empty: a district office"), False, "service"),
+        Column(
+            "parent",
+            words("上级单位", "Body above"),
+            words("单位编号；空为没有上级", "id of a body; empty: none above"),
+            False,
+            "",
+        ),
     ]
+
+
+_KINDS = {kind.value: kind.value for kind in BodyKind}
 
 
 def _district() -> str:
@@ -45,6 +58,8 @@ def _district() -> str:
 
 def _read_bodies(sheet: Sheet) -> Callable[[Cells], object]:
     areas = {code: code for code in Area.objects.values_list("code", flat=True)}
+    known = [*Organisation.objects.values_list("id", flat=True), *(row.cells.get("id", "") for row in sheet.rows)]
+    bodies = {id: id for id in known}
     seen: dict[str, int] = {}
 
     def read(cells: Cells) -> BodyDraft:
@@ -52,7 +67,12 @@ def _read_bodies(sheet: Sheet) -> Callable[[Cells], object]:
         cells.twice("id", seen, id)
         name = cells.text("name", required=True)
         return BodyDraft(
-            id, name, cells.text("name_en") or name, cells.choice("area", areas, words("区域", "area")) or ""
+            id,
+            name,
+            cells.text("name_en") or name,
+            cells.choice("area", areas, words("区域", "area")) or "",
+            cells.choice("kind", _KINDS, words("类别", "kind"), required=False) or BodyKind.DISTRICT_OFFICE,
+            cells.choice("parent", bodies, words("单位", "body"), required=False),
         )
 
     return read
@@ -71,7 +91,7 @@ def _post_columns() -> list[Column]:
             True,
             "water-desk",
         ),
-        Column("role", words("角色", "Role"), words("见“角色”表", "see the roles below"), True, "water_patrol"),
+        Column("role", words("角色", "Role"), words("见“角色”表", "see the roles below"), True, "department_handler"),
         Column("body", words("单位", "Body"), words("单位编号", "id of the body"), True, "water-office"),
         Column("title", words("岗位名称", "Title"), words("中文名称", "Chinese title"), True, "示例值班岗"),
         Column(
@@ -79,40 +99,73 @@ def _post_columns() -> list[Column]:
         ),
         Column(
             "towns",
-            words("管辖街镇", "Towns"),
-            words("街镇代码，用 ; 分开；填 district 为全区", "codes of towns between ; — or district for the whole"),
+            words("管辖区域", "Scope"),
+            words(
+                "街镇、村居、网格代码或专题区编号，用 ; 分开；district 全区，own 本单位，none 不看业务（三员）",
+                "codes of towns, villages, grids or ids of zones between ; — district, own (its body's), none",
+            ),
             True,
             "district",
         ),
+        Column(
+            "classes",
+            words("条线", "Lines"),
+            words("应用场景编号，用 ; 分开；空为全部", "ids of packs between ; — empty: all"),
+            False,
+            "",
+        ),
+        Column("valid_from", words("生效日", "From"), words("空为立即", "empty: at once"), False, ""),
+        Column("valid_to", words("失效日", "Until"), words("当天起失效；空为长期", "ended on that day"), False, ""),
     ]
 
 
 def roles() -> dict[str, dict[str, str]]:
-    """The roles that the place declares."""
+    """The roles that a post may have: the place's own and the shipped ones, in the place's words where it has some."""
     place = Place.objects.first()
-    return dict(place.settings.get("roles", {})) if place else {}
+    own = dict(place.settings.get("roles", {})) if place else {}
+    return own | {id: role.title.model_dump() for id, role in role_book().roles.items() if id not in own}
+
+
+def role_bases() -> dict[str, str]:
+    """The place's own roles → the shipped role each is like."""
+    place = Place.objects.first()
+    return dict(place.settings.get("role_bases") or {}) if place else {}
+
+
+_WHOLE = ("district", "own", "none")
 
 
 def _read_posts(sheet: Sheet) -> Callable[[Cells], object]:
-    known_roles = {id: id for id in roles()}
+    known_roles, bases = {id: id for id in roles()}, role_bases()
     bodies = {id: id for id in Organisation.objects.values_list("id", flat=True)}
-    towns = {code: code for code in Area.objects.filter(level="town").values_list("code", flat=True)}
-    towns["district"] = ""
+    areas = Area.objects.exclude(level="district").values_list("code", flat=True)
+    scopes = {id: id for id in (*_WHOLE, *areas, *Zone.objects.values_list("id", flat=True))}
+    classes = {pack.id: pack.id for pack in packs().packs}
     seen: dict[str, int] = {}
 
     def read(cells: Cells) -> PostDraft:
         id = cells.id("id", SLUG, "water-desk")
         cells.twice("id", seen, id)
-        title = cells.text("title", required=True)
-        scope = cells.several("towns", towns, words("街镇", "town"))
-        return PostDraft(
+        title, role = cells.text("title", required=True), cells.choice("role", known_roles, words("角色", "role")) or ""
+        scope = cells.several("towns", scopes, words("区域", "area"))
+        since, until = (cells.day(name) for name in ("valid_from", "valid_to"))
+        draft = PostDraft(
             id,
-            cells.choice("role", known_roles, words("角色", "role")) or "",
+            role,
             cells.choice("body", bodies, words("单位", "body")) or "",
             title,
             cells.text("title_en") or title,
-            () if "" in scope else tuple(scope),
+            towns=tuple(one for one in scope if one.isdecimal() and len(one) == 9),
+            zones=tuple(one for one in scope if one not in _WHOLE and not (one.isdecimal() and len(one) == 9)),
+            classes=tuple(cells.several("classes", classes, words("条线", "line"))) if cells.text("classes") else (),
+            scope=next((one for one in scope if one in _WHOLE), ""),
+            base_role=bases.get(role, ""),
+            valid_from=date.fromisoformat(since) if since else None,
+            valid_to=date.fromisoformat(until) if until else None,
         )
+        if role and scope and (problem := post_problem(draft.row())):
+            cells.fail("towns", "SCOPE", words("角色与管辖区域不符", problem), words("见角色说明", "see the roles"))
+        return draft
 
     return read
 

@@ -39,7 +39,7 @@ def acknowledge_alarm(*, alarm_id: str, at: datetime | None = None) -> Alarm:
     if alarm is None:
         raise AlarmUnknown(alarm=alarm_id)
     rule = rule_or_none(alarm.rule)
-    actor = guard.require("alarm.acknowledge", town=alarm.town, roles=["town_duty"])
+    actor = guard.require("alarm.acknowledge", on=alarm)
     if alarm.acknowledged_at is not None:
         raise AcknowledgedAlready(by=alarm.acknowledged_by, at=alarm.acknowledged_at)
     alarm.acknowledged_by, alarm.acknowledged_at = actor.post, now

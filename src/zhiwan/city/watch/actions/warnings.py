@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import Actor
-from zhiwan.city.people.models import Post, Scope
+from zhiwan.city.people.models import Scope
+from zhiwan.city.people.queries import posts_on_duty
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.actions import town_or_district
 from zhiwan.city.registry.models import Area
@@ -22,6 +22,7 @@ from zhiwan.city.watch.follow_up import follow_warnings
 from zhiwan.city.watch.models import Warning, WarningReceipt, WarningState, WarningStep
 from zhiwan.city.watch.warning_life import MOVES
 from zhiwan.kernel.facts.errors import InputRefused
+from zhiwan.kernel.guard.people import Subject, line_of
 from zhiwan.kernel.packs.models import Level, Text, WarningKind
 
 
@@ -74,7 +75,8 @@ def draft_warning(
     now = at or clock.now()
     declared = kind_of(kind)
     town = town_or_district(area)
-    actor = guard.require("warning.draft", town=town, roles=[declared.signed_by])
+    subject = Subject(town=town, line=line_of(kind.rpartition(".")[0], ""))
+    actor = guard.require("warning.draft", on=subject, roles=[declared.signed_by])
     if not Area.objects.filter(code=area).exists():
         raise WarningUnknown(thing="area", id=area)
     chosen = level_of(kind, level)
@@ -87,7 +89,7 @@ def draft_warning(
         town=town,
         state=WarningState.DRAFT,
         drafted_by=actor.post,
-        drafter=actor.person,
+        drafter=actor.who,
         proposed_by_id=alarm_id,
         created_at=now,
     )
@@ -114,7 +116,7 @@ def edit_warning(
         warning.level, warning.rank, warning.tone = chosen.id, chosen.rank, chosen.tone
         title = title or default_title(kind_of(warning.kind), chosen)
     _say(warning, title, text)
-    warning.state, warning.drafted_by, warning.drafter = WarningState.DRAFT, actor.post, actor.person
+    warning.state, warning.drafted_by, warning.drafter = WarningState.DRAFT, actor.post, actor.who
     warning.reviewed_by, warning.reviewed_at = None, None
     warning.save()
     _step(warning, "edit", actor, now)
@@ -126,7 +128,7 @@ def review_warning(*, warning_id: int, note: str = "", at: datetime | None = Non
     """Someone else of the desk has read it and finds it right."""
     now = at or clock.now()
     warning, actor = _begin(warning_id, "review")
-    if warning.drafter == actor.person:
+    if warning.drafter == actor.who:
         raise ReviewedByDrafter(id=warning.id, drafter=actor.name)
     warning.state, warning.reviewed_by, warning.reviewed_at = WarningState.REVIEWED, actor.post, now
     warning.save()
@@ -181,7 +183,7 @@ def change_warning(*, warning_id: int, level: str, text: Text | None = None, at:
         state=WarningState.DRAFT,
         replaces=before,
         drafted_by=actor.post,
-        drafter=actor.person,
+        drafter=actor.who,
         created_at=now,
     )
     _say(warning, default_title(kind_of(before.kind), chosen), text or Text(zh=before.text_zh, en=before.text_en))
@@ -259,12 +261,15 @@ def _say(warning: Warning, title: Text | None, text: Text | None) -> None:
 
 
 def _begin(warning_id: int, step: str) -> tuple[Warning, Actor]:
-    warning = Warning.objects.select_for_update(of=("self",)).filter(id=warning_id).first()
-    if warning is None:
+    found = Warning.objects.filter(id=warning_id)
+    seen = found.first()
+    if seen is None:
         raise WarningUnknown(thing="warning", id=warning_id)
     action, states, for_signer = MOVES[step]
-    signer = [kind_of(warning.kind).signed_by] if for_signer else []
-    actor = guard.require(action, town=warning.town, roles=signer)
+    signer = [kind_of(seen.kind).signed_by] if for_signer else []
+    # Asked before the row is locked: the database gives a lock only on what the post may change.
+    actor = guard.require(action, on=seen, roles=signer)
+    warning = found.select_for_update(of=("self",)).get()
     if warning.state not in states:
         legal = [name for name, (_, these, _) in MOVES.items() if warning.state in these]
         raise WarningStepRefused(id=warning.id, step=step, state=warning.state, legal=", ".join(legal) or "none")
@@ -283,10 +288,8 @@ def _step(warning: Warning, step: str, actor: Actor, at: datetime, note: str = "
 
 
 def _ask_receipts(warning: Warning, at: datetime) -> None:
-    """Every post in force that covers the area. A town's post gets a row that its town can see and sign."""
-    posts = Post.objects.filter(valid_to=None)
-    if warning.town:
-        posts = posts.filter(Q(scope=Scope.DISTRICT) | Q(towns__contains=[warning.town]))
+    """Every post on duty that covers the area. A town's post gets a row that its town can see and sign."""
+    posts = posts_on_duty([warning.town] if warning.town else None)
     WarningReceipt.objects.bulk_create(
         WarningReceipt(
             warning=warning,
@@ -294,5 +297,5 @@ def _ask_receipts(warning: Warning, at: datetime) -> None:
             town=warning.town or (post.towns[0] if post.scope == Scope.TOWNS and post.towns else ""),
             sent_at=at,
         )
-        for post in posts.order_by("id")
+        for post in posts
     )

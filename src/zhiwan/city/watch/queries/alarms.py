@@ -10,6 +10,8 @@ from django.db.models import Count
 
 from zhiwan.city.packs_loaded import lake, packs, region
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.people.guard import subject_of
+from zhiwan.city.people.shown import sees
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.queries import EntityRow, entity_row
 from zhiwan.city.watch.models import Alarm, AlarmState
@@ -24,6 +26,7 @@ from zhiwan.city.watch.queries.words import (
     scale_of,
     shown_value,
 )
+from zhiwan.kernel.guard.people import Subject
 from zhiwan.kernel.packs.models import Text
 
 CHART_BEFORE = timedelta(hours=6)
@@ -85,6 +88,7 @@ class AlarmStep:
 @dataclass(frozen=True)
 class AlarmDetail:
     row: AlarmRow
+    subject: Subject  # as the guard sees it
     rule: RuleFacts | None
     evidence: dict[str, Any]
     parameters: list[UsedParameter]
@@ -154,10 +158,14 @@ def alarm_row(alarm: Alarm) -> AlarmRow:
     pack = pack_of(alarm.rule)
     declared = property_of(alarm.entity.type, alarm.property)
     by = alarm.acknowledged_by
+    title = rule.title if rule else plain(alarm.rule)
+    hidden = declared is not None and not sees(declared.grade)
+    message = title if hidden else Text(zh=alarm.message_zh or "—", en=alarm.message_en or "—")
+    value = None if hidden else alarm.value
     return AlarmRow(
         id=alarm.id,
         rule=alarm.rule,
-        rule_title=rule.title if rule else plain(alarm.rule),
+        rule_title=title,
         rule_version=alarm.rule_version,
         pack=pack,
         entity=entity_row(alarm.entity),
@@ -165,9 +173,9 @@ def alarm_row(alarm: Alarm) -> AlarmRow:
         level=level_words(scale_of(pack, rule.scale) if rule else None, alarm.level, alarm.rank, alarm.tone),
         peak_rank=alarm.peak_rank,
         state=alarm.state,
-        message=Text(zh=alarm.message_zh or "—", en=alarm.message_en or "—"),
-        value=alarm.value,
-        value_shown=shown_value(declared, alarm.value),
+        message=message,
+        value=value,
+        value_shown=shown_value(declared, value),
         unit=declared.unit if declared else "",
         opened_at=alarm.opened_at,
         changed_at=alarm.changed_at,
@@ -187,6 +195,9 @@ def alarm_detail(id: str) -> AlarmDetail | None:
     if alarm is None:
         return None
     rule = rule_or_none(alarm.rule)
+    row = alarm_row(alarm)
+    declared = property_of(alarm.entity.type, alarm.property)
+    hidden = declared is not None and not sees(declared.grade)
     scale = scale_of(pack_of(alarm.rule), rule.scale) if rule else None
     steps = [
         AlarmStep(
@@ -194,16 +205,17 @@ def alarm_detail(id: str) -> AlarmDetail | None:
             at=event.at,
             recorded_at=event.recorded_at,
             level=level_words(scale, event.level, event.rank or 0, alarm.tone) if event.level else None,
-            value=event.value,
-            message=Text(zh=event.message_zh or "—", en=event.message_en or "—"),
+            value=None if hidden else event.value,
+            message=row.message if hidden else Text(zh=event.message_zh or "—", en=event.message_en or "—"),
             by=Text(zh=event.by.title_zh, en=event.by.title_en) if event.by else None,
         )
         for event in alarm.events.select_related("by").order_by("recorded_at", "at", "id")
     ]
     return AlarmDetail(
-        row=alarm_row(alarm),
+        row=row,
+        subject=subject_of(alarm),
         rule=rule_facts(alarm.rule, recent=0),
-        evidence=alarm.evidence,
+        evidence={"parameters": alarm.evidence.get("parameters")} if hidden else alarm.evidence,
         parameters=_used(alarm.evidence),
         steps=steps,
     )
@@ -234,6 +246,8 @@ def alarm_chart(id: str) -> AlarmChart | None:
     if alarm is None:
         return None
     declared = property_of(alarm.entity.type, alarm.property)
+    if declared is not None and not sees(declared.grade):
+        return None
     end = min((alarm.cleared_at or clock.now()) + CHART_AFTER, clock.now() + timedelta(minutes=5))
     start = alarm.opened_at - CHART_BEFORE
     every = None if end - start <= timedelta(days=2) else (end - start) / CHART_POINTS

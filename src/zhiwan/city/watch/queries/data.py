@@ -10,9 +10,12 @@ from django.db.models import Count, Sum
 
 from zhiwan.city.packs_loaded import lake, packs
 from zhiwan.city.paging import Page, paged
+from zhiwan.city.people.shown import sees
 from zhiwan.city.registry.models import Device, Entity
 from zhiwan.city.registry.queries import EntityRow, entity_row
 from zhiwan.city.watch.models import DoorCounter, LatestValue, SetAside
+from zhiwan.city.watch.queries.words import property_of
+from zhiwan.kernel.guard.masking import HIDDEN
 from zhiwan.kernel.packs.models import Text
 
 
@@ -103,6 +106,8 @@ def set_aside_counts() -> list[tuple[str, int]]:
 
 def _row(one: SetAside, type_name: str) -> SetAsideRow:
     by = one.fixed_by
+    declared = property_of(type_name, one.property)
+    hidden = declared is not None and not sees(declared.grade)
     return SetAsideRow(
         id=one.id,
         stream=one.stream,
@@ -110,14 +115,14 @@ def _row(one: SetAside, type_name: str) -> SetAsideRow:
         entity=one.entity,
         town=one.town,
         property=one.property,
-        raw=one.raw,
+        raw=HIDDEN if hidden else one.raw,
         code=one.code,
         reason=Text(zh=one.reason_zh or one.code, en=one.reason_en or one.code),
         hint=Text(zh=one.hint_zh or "—", en=one.hint_en or "—"),
         observed_at=one.observed_at,
         received_at=one.received_at,
         state=one.state,
-        fixed=one.fixed,
+        fixed=None if hidden else one.fixed,
         fixed_by=Text(zh=by.title_zh, en=by.title_en) if by else None,
         fixed_at=one.fixed_at,
         note=one.note,

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zhiwan.city.packs_loaded import lake, packs
+from zhiwan.city.people.acting import current_actor
+from zhiwan.city.people.guard import GradeTooHigh
+from zhiwan.city.people.shown import sees
 from zhiwan.city.registry import clock
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import LatestValue
-from zhiwan.city.watch.queries.words import shown_value
+from zhiwan.city.watch.queries.words import plain, property_of, shown_value
 from zhiwan.kernel.facts.observations import Quality
+from zhiwan.kernel.guard.masking import HIDDEN
 from zhiwan.kernel.lake import Aggregate
 from zhiwan.kernel.packs.models import PropertyDecl, Text
 
@@ -33,6 +37,7 @@ class LatestRow:
     source: str
     derived: bool
     decimals: int
+    masked: bool
 
 
 def latest_of(entity_id: str, at: datetime | None = None) -> list[LatestRow]:
@@ -48,12 +53,14 @@ def latest_of(entity_id: str, at: datetime | None = None) -> list[LatestRow]:
 
 def _latest_row(name: str, declared: PropertyDecl, row: LatestValue | None, now: datetime) -> LatestRow:
     age = now - row.observed_at if row else None
+    masked = row is not None and not sees(declared.grade)
+    value = row.value if row and not masked else None
     return LatestRow(
         property=name,
         title=declared.title,
         unit=declared.unit,
-        value=row.value if row else None,
-        shown=shown_value(declared, row.value if row else None),
+        value=value,
+        shown=plain(HIDDEN) if masked else shown_value(declared, value),
         observed_at=row.observed_at if row else None,
         age=age,
         stale=age is None or age > stale_after(declared),
@@ -61,12 +68,20 @@ def _latest_row(name: str, declared: PropertyDecl, row: LatestValue | None, now:
         source=row.source if row else "",
         derived=declared.derived,
         decimals=declared.decimals,
+        masked=masked,
     )
 
 
 def stale_after(declared: PropertyDecl) -> timedelta:
     """How old a value may be before a screen calls it stale."""
     return STALE_CADENCES * declared.cadence if declared.cadence else STALE_WITHOUT_CADENCE
+
+
+def require_grade(declared: PropertyDecl | None) -> None:
+    """Raises GradeTooHigh for a property above what the acting post sees: a series cannot be masked."""
+    if declared is not None and not sees(declared.grade):
+        actor = current_actor()
+        raise GradeTooHigh(post=actor.name if actor else "nobody", grade=declared.grade)
 
 
 def history(
@@ -79,10 +94,13 @@ def history(
 ) -> list[tuple[datetime, float, int | None]]:
     """Values of a property from the lake, late corrections applied; [] when the post may not see the entity.
 
-    The lake has no row security: the registry is asked first, under the post's role.
+    The lake has no row security: the registry is asked first, under the post's role. Raises GradeTooHigh for a property
+    above what the post sees.
     """
-    if not Entity.objects.filter(id=entity_id).exists():
+    entity = Entity.objects.filter(id=entity_id).first()
+    if entity is None:
         return []
+    require_grade(property_of(entity.type, property))
     found = lake().history(entity_id, property, start, end, every, aggregate, None)
     counted = "n" in found.columns
     return [

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
 from zhiwan.city.people import guard
-from zhiwan.city.people.acting import current_actor
-from zhiwan.city.people.guard import ActionForbidden, NobodyActs, OutOfScope
+from zhiwan.city.people.acting import current_actor, is_public
 from zhiwan.city.people.models import Post
 from zhiwan.city.registry.queries import area_title
 from zhiwan.city.watch.models import Warning, WarningState
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, plain, scale_of, warning_or_none
 from zhiwan.city.watch.warning_life import MOVES
+from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.packs.models import Text
 
 
@@ -85,9 +87,15 @@ class WarningKindRow:
     instructions: Text
 
 
+def _readable() -> QuerySet[Warning]:
+    """Warnings that the post may read: residents and firms see those that were published, not how they came to be."""
+    found = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by")
+    return found.filter(state__in=WarningState.told()) if is_public() else found
+
+
 def warnings(state: str | None = None, area: str | None = None, page: int = 1, size: int = 50) -> Page[WarningRow]:
     """Newest first. `state` may be several, separated by commas."""
-    found = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").order_by("-created_at", "-id")
+    found = _readable().order_by("-created_at", "-id")
     if state:
         found = found.filter(state__in=state.split(","))
     if area:
@@ -133,12 +141,13 @@ def _title(post: Post | None) -> Text | None:
 
 def warning_detail(id: int) -> WarningDetail | None:
     """One warning; None when there is none that the post may see."""
-    one = Warning.objects.select_related("drafted_by", "reviewed_by", "signed_by").filter(id=id).first()
+    one = _readable().filter(id=id).first()
     if one is None:
         return None
+    public = is_public()
     kind = warning_or_none(one.kind)
-    steps = one.steps.select_related("post").order_by("at", "id")
-    receipts = one.receipts.select_related("post").order_by("post_id")
+    steps = [] if public else one.steps.select_related("post").order_by("at", "id")
+    receipts = [] if public else one.receipts.select_related("post").order_by("post_id")
     return WarningDetail(
         row=warning_row(one),
         instructions=kind.instructions if kind else plain("—"),
@@ -150,7 +159,7 @@ def warning_detail(id: int) -> WarningDetail | None:
         may=_may(one, kind.signed_by if kind else ""),
         own_draft=one.state == WarningState.DRAFT
         and (actor := current_actor()) is not None
-        and actor.person == one.drafter,
+        and actor.who == one.drafter,
     )
 
 
@@ -161,12 +170,12 @@ def _may(one: Warning, signer: str) -> list[str]:
         if one.state not in states or (one.issuer_zh and step == "change"):
             continue  # what another authority issued, only its next message changes
         try:
-            guard.require(action, town=one.town or None, roles=[signer] if for_signer else [])
-        except (ActionForbidden, NobodyActs, OutOfScope):
+            guard.require(action, on=one, roles=[signer] if for_signer else [])
+        except InputRefused:
             continue
         found.append(step)
     actor = current_actor()
-    if actor and actor.person == one.drafter and "review" in found:
+    if actor and actor.who == one.drafter and "review" in found:
         found.remove("review")
     if actor and actor.post and one.receipts.filter(post=actor.post, received_at=None).exists():
         found.append("receive")

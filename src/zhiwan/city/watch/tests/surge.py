@@ -75,6 +75,8 @@ PACK = trial_pack(
         }
     ],
 )  # fmt: skip
+#: Roles of this city that are like a shipped one.
+LIKE = {"flood_office": "department_handler", "patrol": "department_handler"}
 RULE = "governance.surge.high"
 KIND = "governance.surge.surge"
 OUTSIDE_KIND = "governance.surge.gale"
@@ -96,7 +98,16 @@ def found_city() -> dict[str, str]:
         )
         office = Organisation.objects.create(id="office", name_zh="所", name_en="office", area=DISTRICT)
         Post.objects.bulk_create(
-            Post(id=id, role=role, title_zh=id, title_en=id, organisation=office, scope=scope, towns=towns)
+            Post(
+                id=id,
+                role=role,
+                base_role=LIKE.get(role, ""),
+                title_zh=id,
+                title_en=id,
+                organisation=office,
+                scope=scope,
+                towns=towns,
+            )
             for id, role, scope, towns in (
                 ("chief", "duty_chief", "district", []),
                 ("desk", "operator", "district", []),

@@ -109,6 +109,9 @@ class _Reader(Lookups):
         if name == "previous" and self.scope.watched is not None:
             return n.Previous(), self.scope.watched.unit
         known = self.scope.names.get(name)
+        if name in self.scope.private:
+            advice = "Rules, messages and indicators are read by everyone who sees an alarm; leave it out."
+            self._refuse(syntax, f'the field "{name}" is private: its kind or grade keeps it out of here', advice)
         if known is None:
             advice = self.scope.hints.get(name) or closest(name, self.scope.names)
             self._refuse(syntax, f'the name "{name}" is not known here', advice)

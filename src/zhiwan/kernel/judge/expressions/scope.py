@@ -35,3 +35,5 @@ class Scope:
     links: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
     watched: Known | None = None
     hints: Mapping[str, str] = field(default_factory=dict)
+    #: Fields that exist and may not be named: they are private.
+    private: frozenset[str] = frozenset()

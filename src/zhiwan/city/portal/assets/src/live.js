@@ -103,7 +103,9 @@ export function startLive() {
   async function open() {
     let address;
     try {
-      const answer = await fetch(page.liveTicketUrl, { headers: { Accept: "application/json" } });
+      // The ticket says which of the values this page shows may be heard by the post.
+      const ask = `${page.liveTicketUrl}?values=${encodeURIComponent(page.liveValues ?? "none")}`;
+      const answer = await fetch(ask, { headers: { Accept: "application/json" } });
       if (!ofThisSpace(answer.headers)) return;
       if (answer.status === 401 || answer.redirected) return signedOut();
       ({ address } = await answer.json());
