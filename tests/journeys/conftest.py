@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from running import Product, Visit, attach_product, start_product, stop_product, watch
+from running import AuditVisit, Product, Visit, attach_product, enrol, start_product, stop_product, watch
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # MapLibre needs WebGL: software rendering where there is no graphics card.
@@ -62,6 +62,41 @@ def signed_in(product: Product, browser: Browser) -> dict[str, Any]:
     state = context.storage_state()
     context.close()
     return dict(state)
+
+
+@pytest.fixture(scope="session")
+def audit_administrator(product: Product, browser: Browser) -> dict[str, Any]:
+    """Cookies of the audit administrator, who had to bind a second factor on the way in."""
+    context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
+    page = context.new_page()
+    page.goto(product.new_link("audit"))
+    enrol(page)
+    expect(page.get_by_role("navigation", name="主菜单")).to_be_visible()
+    state = context.storage_state()
+    context.close()
+    return dict(state)
+
+
+@pytest.fixture
+def audit_page(product: Product, browser: Browser, audit_administrator: dict[str, Any]) -> Iterator[AuditVisit]:
+    """audit_page("/audit"): a page as the audit administrator sees it; its console must be clean."""
+    troubles: list[str] = []
+    context = browser.new_context(
+        viewport={"width": 1366, "height": 800},
+        locale="zh-CN",
+        timezone_id="Asia/Shanghai",
+        storage_state=audit_administrator,  # type: ignore[arg-type]
+    )
+
+    def open_page(path: str) -> Page:
+        page = context.new_page()
+        watch(page, troubles)
+        page.goto(product.url + path)
+        return page
+
+    yield open_page
+    context.close()
+    assert not troubles, "the browser's console is not clean"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from running import Product, Visit
+from running import AuditVisit, Product, Visit
 
 
 def search(page: Page, label: str, text: str) -> None:
@@ -16,12 +16,16 @@ def search(page: Page, label: str, text: str) -> None:
 
 
 @pytest.mark.mission("E3")
-def test_an_action_is_found_read_and_stands_in_its_chain(product: Product, visit: Visit) -> None:
+def test_an_action_is_found_read_and_stands_in_its_chain(visit: Visit, audit_page: AuditVisit) -> None:
     page = visit("/warnings/new")
     page.get_by_label("种类与级别").select_option(label="暴雨预警 蓝色")
     page.get_by_role("button", name="存为草稿").click()
     page.wait_for_url(re.compile(r"/warnings/\d+$"))
     subject = "warning:" + page.url.rsplit("/", 1)[1]
+    # Who acts does not read the audit, who reads the audit sees nothing of the city.
+    assert page.get_by_role("navigation", name="主菜单").get_by_role("link", name="审计").count() == 0
+    page = audit_page("/")
+    assert page.get_by_role("navigation", name="主菜单").get_by_role("link").all_inner_texts() == ["审计"]
     page.get_by_role("navigation", name="主菜单").get_by_role("link", name="审计").click()
     search(page, "对象", subject)
     row = page.locator("tbody tr")
@@ -33,12 +37,13 @@ def test_an_action_is_found_read_and_stands_in_its_chain(product: Product, visit
     expect(page.get_by_text("与散列相符")).to_be_visible()
     expect(page.get_by_text("接上一条")).to_be_visible()
     expect(page.locator("ins").first).to_be_visible()
-    page.get_by_role("link", name=subject, exact=True).click()
-    expect(page).to_have_url(re.compile(r"/warnings/\d+$"))
+    assert page.get_by_role("link", name=subject, exact=True).count() == 0, (
+        "there is no page of it for who sees only the audit"
+    )
 
 
-def test_the_chains_are_checked_while_one_waits(product: Product, visit: Visit) -> None:
-    page = visit("/audit/chains")
+def test_the_chains_are_checked_while_one_waits(audit_page: AuditVisit) -> None:
+    page = audit_page("/audit/chains")
     page.get_by_role("button", name="现在核验").click()
     run = page.locator("#audit-run")
     expect(run).to_contain_text(re.compile("排队|核验中|完好"))
@@ -51,8 +56,8 @@ def test_the_chains_are_checked_while_one_waits(product: Product, visit: Visit) 
     page.get_by_role("button", name="中文").click()
 
 
-def test_taking_the_audit_out_needs_a_purpose_and_is_found_in_it(product: Product, visit: Visit) -> None:
-    page = visit("/audit?action=people.sign_in")
+def test_taking_the_audit_out_needs_a_purpose_and_is_found_in_it(product: Product, audit_page: AuditVisit) -> None:
+    page = audit_page("/audit?action=people.sign_in")
     purpose = page.get_by_label("导出用途（会记入审计）")
     page.get_by_role("button", name="导出符合条件的记录").click()
     assert purpose.evaluate("field => field.validity.valueMissing"), "the browser asks for it"

@@ -12,11 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from zhiwan.city import packs_loaded
+from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.cases.models import Case
 from zhiwan.city.people.acting import acting_system
-from zhiwan.city.people.actions import create_token, create_user
+from zhiwan.city.people.actions import create_user
 from zhiwan.city.people.lines import work_out_lines
 from zhiwan.city.people.models import Organisation, Post
+from zhiwan.city.people.ways_in import machines
 from zhiwan.city.plans.models import Response, Task
 from zhiwan.city.portal import assets_built
 from zhiwan.city.registry.actions import EntityDraft, create_devices, save_entities
@@ -184,7 +186,7 @@ def found() -> World:
                 session["ways_in"] = SECOND_FACTOR
                 session.save()
             world.clients[name] = client
-            world.tokens[name] = create_token(title=name, post=post)
+            world.tokens[name] = machines.create(title=name, post=post, scopes=SCOPES)[1]
     return world
 
 

@@ -142,8 +142,12 @@ class Hub:
         """Which parts are not well from now on; pages hear of a change at once."""
         if unwell != self.unwell:
             self.unwell = unwell
-            for listener in self.listeners:
-                listener.offer(_beat(self))
+            self.tell_beat()
+
+    def tell_beat(self) -> None:
+        """Pages hear how it stands now, not at their next beat."""
+        for listener in self.listeners:
+            listener.offer(_beat(self))
 
     async def watch(self, url: str, ca: str | None) -> None:
         """Ask how the platform is until cancelled. A web that does not answer is asked twice: it may be busy."""
@@ -179,11 +183,15 @@ class Hub:
         """Listen to the bus until cancelled; a bus that is not there (yet) is tried again."""
         login = json.loads(credentials.read_text()) if credentials else {}
 
+        async def lost() -> None:
+            self.tell_beat()
+
         async def came_back() -> None:
             # What was said meanwhile is lost, and with it who signed out: every page shows a fresh ticket.
             for listener in list(self.listeners):
                 listener.renew()
             self.tell_reload()
+            self.tell_beat()
 
         async def note(problem: Exception) -> None:
             log.info("bus: %s", problem)
@@ -198,6 +206,7 @@ class Hub:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.5,
                     connect_timeout=3,
+                    disconnected_cb=lost,
                     reconnected_cb=came_back,
                     error_cb=note,
                 )
@@ -206,6 +215,7 @@ class Hub:
                 await asyncio.sleep(2)
         await self.client.subscribe(LIVE_CHANGES, cb=self.receive)
         self.tell_reload()
+        self.tell_beat()
 
 
 async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from zhiwan.city.api.routes import operation_action
 from zhiwan.city.people import guard
 from zhiwan.city.people.roles import action_book
 from zhiwan.city.people.routes import Opened, action_of, declares, opened
+from zhiwan.city.portal.menu import home
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.kernel.facts.errors import CityError
 
@@ -67,21 +68,27 @@ def _stopped(request: HttpRequest, route: Opened, parts: Mapping[str, Any]) -> H
     try:
         guard.require_open(action)
     except CityError as problem:
+        if request.path == "/" and not _fragment(request):  # where everyone arrives: on to what this post has
+            return redirect(home())
         return refused(request, problem)
     return None
+
+
+def _fragment(request: HttpRequest) -> bool:
+    return bool(request.headers.get("HX-Request")) or "application/json" in request.headers.get("Accept", "")
 
 
 def _without_post(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return render(request, "portal/no_post.html", status=403)
-    if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
+    if _fragment(request):
         return HttpResponse(status=401)
     return redirect(f"/in?next={quote(request.get_full_path(), safe='/')}" if request.path != "/" else "/in")
 
 
 def refused(request: HttpRequest, problem: CityError) -> HttpResponse:
     """A page that says what is refused and who may do it; fragments and data get the status alone."""
-    if request.headers.get("HX-Request") or "application/json" in request.headers.get("Accept", ""):
+    if _fragment(request):
         return HttpResponse(status=403)
     context = {"sentence": sentence(problem), "second_factor": isinstance(problem, guard.SecondFactorNeeded)}
     return render(request, "portal/forbidden.html", context, status=403)

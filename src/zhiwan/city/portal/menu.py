@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from zhiwan.city.people import guard
+from zhiwan.city.people.acting import is_public
 from zhiwan.city.people.routes import action_of
 
 
@@ -72,9 +73,9 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     for title, entries in MENU:
         rows = []
         for entry in entries:
-            if not guard.may_open(_action(entry.view)):
-                continue
             url = reverse(f"portal:{entry.view}")
+            if not leads_somewhere(url):
+                continue
             current = path == url or (url != "/" and path.startswith(url + "/"))
             count = counts.get(entry.counted, 0)
             rows.append(
@@ -87,7 +88,21 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
 
 
 @cache
-def _action(view: str) -> str:
-    """What the page behind an entry opens, as its view declares."""
-    route = action_of(resolve(reverse(f"portal:{view}")).func)
-    return (route.action({}) if route is not None else None) or f"{view}.undeclared"
+def leads_somewhere(url: str) -> bool:
+    """Whether the acting post may open a page of ours: a link that would be refused is not drawn."""
+    match = resolve(url)
+    route = action_of(match.func)
+    action = route.action(match.kwargs) if route is not None else None
+    return action is not None and guard.may_open(action)
+
+
+def home() -> str:
+    """Where a post begins that has no command map: the first page of its menu. Residents, firms and who has no such
+    page begin with their own account."""
+    if is_public():
+        return reverse("portal:own")
+    for _title, entries in MENU:
+        for entry in entries:
+            if leads_somewhere(url := reverse(f"portal:{entry.view}")):
+                return url
+    return reverse("portal:own")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from zhiwan.city.people import audit, chaining
 from zhiwan.city.people.acting import acting, acting_system
-from zhiwan.city.people.actions import create_user, record_sign_in
+from zhiwan.city.people.actions import create_user
 from zhiwan.city.people.auditing.reading import heads_now, links
 from zhiwan.city.people.models import AuditChain, AuditRecord, Organisation, Post
 from zhiwan.kernel.guard.check import Checker, Report
@@ -69,7 +69,7 @@ def test_each_organisation_each_kind_of_process_and_accounts_have_a_chain(posts:
         write("x:4")
     with acting_system("cli"):
         user = create_user(name="li", display_name="李", password=None)
-    record_sign_in(user=user, address="10.0.0.7", how="link")
+    audit.record_of_account("people.sign_in", user, at=timezone.now(), address="10.0.0.7", after={"how": "link"})
     assert (subjects("org:a"), subjects("system:jobs"), subjects("org:c")) == (["x:1", "x:3"], ["x:2"], ["x:4"])
     assert subjects("accounts") == ["user:li"]
     report = check()

@@ -232,8 +232,8 @@ def test_a_grant_ends_at_once_and_the_last_administrator_stays(firm: Firm, outbo
     with pytest.raises(GrantRefused):
         firms.end(by=clerk, staff_id=given.pk, at=NOW)
     with acting_system("cli"):
-        told = AuditRecord.objects.filter(action__startswith="firm.").order_by("id").values_list("action", flat=True)
-        assert list(told) == ["firm.register", "firm.grant", "firm.end_grant"]
+        records = AuditRecord.objects.filter(action__startswith="firm.").order_by("recorded_at", "seq")
+        assert [one.action for one in records] == ["firm.register", "firm.grant", "firm.end_grant"]
 
 
 def test_a_firms_post_sees_no_guarded_row(firm: Firm, outbox: Outbox) -> None:

@@ -22,6 +22,7 @@ from zhiwan.city.people.models import AuditRecord, Organisation, Post
 from zhiwan.city.portal.audit_words import action_word, process_word
 from zhiwan.city.portal.changes import changes, in_short
 from zhiwan.city.portal.gate import opens
+from zhiwan.city.portal.menu import leads_somewhere
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import both, moment_text
 from zhiwan.city.portal.views.base import NotATime, csv_download, moment_given, not_found
@@ -129,12 +130,13 @@ def record(request: HttpRequest, chain: str, seq: int) -> HttpResponse:
 
 
 def _page_of(subject: str) -> str:
-    """The page of what the record speaks of, if it has one."""
+    """The page of what the record speaks of, if it has one that this post may open."""
     kind, _colon, id = subject.partition(":")
     try:
-        return reverse(f"portal:{PAGES[kind]}", args=[id]) if id else ""
+        url = reverse(f"portal:{PAGES[kind]}", args=[id]) if id else ""
     except (KeyError, NoReverseMatch):
         return ""
+    return url if url and leads_somewhere(url) else ""
 
 
 @require_POST

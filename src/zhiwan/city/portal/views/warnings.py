@@ -84,6 +84,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @opens("warning.draft")
 def outside(request: HttpRequest) -> HttpResponse:
     """A warning that another authority issued is recorded as it came; nobody here signs it."""
+    guard.require("warning.draft")
     where = registry.current_place()
     if request.method == "POST":
         kind, _bar, level = request.POST.get("kind", "").partition("|")

@@ -23,11 +23,11 @@ const TEXTS = {
 const PARTS = {
   "zh-hans": {
     web: "网页", database: "数据库", bus: "消息总线", live: "实时推送", worker: "数据流处理", door: "设备接入", jobs: "后台任务",
-    disk: "磁盘", packs: "应用场景", hj212: "HJ 212 接入", simulator: "演示数据",
+    disk: "磁盘", packs: "应用场景", hj212: "HJ 212 接入", simulator: "演示数据", audit: "审计",
   },
   en: {
     web: "web", database: "database", bus: "bus", live: "live stream", worker: "worker", door: "device door", jobs: "jobs",
-    disk: "disk", packs: "packs", hj212: "HJ 212", simulator: "simulator",
+    disk: "disk", packs: "packs", hj212: "HJ 212", simulator: "simulator", audit: "audit",
   },
 };
 
