@@ -56,7 +56,7 @@ def checked() -> None:
 
 
 def as_admin(posts: dict[str, Post], month: str, *, at: datetime = NOW) -> int:
-    with acting(posts["audit_admin"]):
+    with acting(posts["audit_admin"], second_factor=True):
         return retire(month=month, reason="留存期满", at=at)
 
 
@@ -113,7 +113,7 @@ def test_a_month_that_was_dropped_with_a_forged_record_of_it_is_missing(
     posts: dict[str, Post], months: Intruder
 ) -> None:
     """Whoever owns the database can write the record of a retirement, but not sign its seal."""
-    with acting(posts["audit_admin"]):
+    with acting(posts["audit_admin"], second_factor=True):
         audit.record(reading.RETIRED, "audit-month:2026-01", at=NOW, after={"runs": {}})
     months._connection.execute("DROP TABLE people_auditrecord_2026_01")
     sign_heads(process="jobs", at=NOW)
@@ -218,7 +218,7 @@ def work_off() -> None:
 
 
 def test_a_check_is_asked_for_done_and_told(posts: dict[str, Post], months: Intruder) -> None:
-    with acting(posts["duty_chief"]):
+    with acting(posts["audit_admin"], second_factor=True):
         number = runs.ask_check()
         with pytest.raises(runs.RunUnderWay):
             runs.ask_check()
@@ -226,7 +226,7 @@ def test_a_check_is_asked_for_done_and_told(posts: dict[str, Post], months: Intr
     with acting_system("cli"):
         run = runs.run(number)
         assert run is not None
-        assert (run.state, run.asked_by, run.records) == ("done", "duty_chief", run.total)
+        assert (run.state, run.asked_by, run.records) == ("done", "audit_admin", run.total)
         assert run.report is not None
         assert run.report["whole"]
         told = standing()
@@ -252,7 +252,7 @@ def test_a_retirement_is_asked_for_and_done_as_the_person_who_asked(posts: dict[
     checked()
     with acting_system("cli"):
         user = create_user(name="wang", display_name="王", password=None, posts=[posts["audit_admin"]])
-    with acting(posts["audit_admin"], user=user, address="10.0.0.9"):
+    with acting(posts["audit_admin"], user=user, address="10.0.0.9", second_factor=True):
         number = runs.ask_retirement(month="2026-01", reason="留存期满")
         with pytest.raises(MonthKept):
             runs.ask_retirement(month="2026-03", reason="x")
@@ -271,7 +271,7 @@ def test_a_retirement_is_asked_for_and_done_as_the_person_who_asked(posts: dict[
 
 
 def test_a_run_whose_process_died_does_not_stand_in_the_way(posts: dict[str, Post]) -> None:
-    with acting(posts["duty_chief"]):
+    with acting(posts["audit_admin"], second_factor=True):
         number = runs.ask_check()
         long_ago = timezone.now() - timedelta(hours=1)
         AuditRun.objects.filter(pk=number).update(state="running", asked_at=long_ago, told_at=long_ago)

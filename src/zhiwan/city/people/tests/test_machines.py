@@ -94,7 +94,7 @@ def test_who_manages_them(staff: Staff) -> None:
     system, desk, post = staff("system_admin"), staff("operator"), post_of(staff("integrator"))
     with acting(post_of(desk), user=desk), pytest.raises(ActionForbidden):
         machines.create(title="x", post=post, scopes=["alarm.read"])
-    with acting(post_of(system), user=system):
+    with acting(post_of(system), user=system, second_factor=True):
         machines.create(title="x", post=Post.objects.get(pk=post.pk), scopes=["alarm.read"])
     with acting_system("cli"):
         told = AuditRecord.objects.get(action="service.create")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def give(by: User, user: User, *, without_second: bool = False) -> str:
-    with acting(post_of(by), user=by):
+    with acting(post_of(by), user=by, second_factor=True):
         return recovery.give_link(user=user, without_second=without_second, anywhere=True)
 
 
@@ -83,7 +83,7 @@ def test_unlocking_forgives_wrong_tries(staff: Staff) -> None:
     for _ in range(5):
         attempt("li", "guess")
     assert attempt("li", PASSWORD) == "WAYS-002"
-    with acting(post_of(security), user=security):
+    with acting(post_of(security), user=security, second_factor=True):
         recovery.unlock(user=user)
     assert attempt("li", PASSWORD) == "li"
     with acting_system("cli"):
@@ -93,12 +93,12 @@ def test_unlocking_forgives_wrong_tries(staff: Staff) -> None:
 def test_an_account_that_is_switched_off_is_signed_out_and_stays_out(staff: Staff) -> None:
     user, security = staff(name="li"), staff("security_admin")
     key, token = browser(user), give(security, user)
-    with acting(post_of(security), user=security):
+    with acting(post_of(security), user=security, second_factor=True):
         recovery.switch_off(user=user)
     assert whose(key) == (None, "revoked")
     assert attempt("li", PASSWORD) == "WAYS-003"
     with pytest.raises(actions.LinkRefused):
         open_(token)
-    with acting(post_of(security), user=security):
+    with acting(post_of(security), user=security, second_factor=True):
         recovery.switch_on(user=user)
     assert attempt("li", PASSWORD) == "li"

@@ -118,7 +118,7 @@ def test_the_security_administrator_revokes_and_a_desk_may_not(staff: Staff) -> 
     first, second = browser(user), browser(user)
     with acting(post_of(desk), user=desk), pytest.raises(ActionForbidden):
         sessions.revoke(user=user)
-    with acting(post_of(security), user=security):
+    with acting(post_of(security), user=security, second_factor=True):
         assert sessions.revoke(user=user, session=row(first).public_id) == 1
         assert (whose(first), whose(second)[0]) == ((None, "revoked"), str(user.pk))
         assert sessions.revoke(user=user) == 1
@@ -132,7 +132,7 @@ def test_only_an_administrator_shuts_an_administrator_out(staff: Staff) -> None:
     with acting(post_of(chief), user=chief), pytest.raises(NotYours):
         sessions.revoke(user=security)
     assert whose(key)[0] is not None
-    with acting(post_of(system), user=system):
+    with acting(post_of(system), user=system, second_factor=True):
         sessions.revoke(user=security)
     assert whose(key)[0] is None
 
