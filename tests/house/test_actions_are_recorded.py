@@ -16,6 +16,9 @@ WITHOUT = {
     "begin_nightly_check": "nobody asked for it and it changes nothing; its result is kept",
     "sign_heads": "a record every five minutes would move the heads it signs",
     "record_outside_warning": "the steps of warnings record it, in the module beside",
+    "ask": "asks a family member's phone; the grant is recorded when it is confirmed",
+    "send_code": "a code to a phone: throttled and counted there, and its use is recorded",
+    "begin": "shows a secret for a second factor; binding it is recorded",
     "make_months": "makes room for records; nobody's data changes",
 }
 

@@ -179,7 +179,7 @@ def found() -> World:
         for name, one in COLUMNS.items():
             post = Post.objects.select_related("organisation").get(id=one.id)
             user = create_user(name=f"u-{one.id}", display_name=name, password=None, posts=[post])
-            client = Client(headers={"HX-Request": "true"})
+            client = Client()
             client.force_login(user)
             if one.role.endswith("_admin"):
                 session = client.session

@@ -151,7 +151,9 @@ def ask(world: World, row: Row, column: str, subject: Any) -> Answer:
         transaction.set_rollback(True)
     text = body.decode("utf-8", "replace")
     # PEOPLE-… is the guard's own no; any other code came after it (a wrong state, a missing field).
-    refused = response.status_code in (401, 403) or any("PEOPLE-" in one for one in told)
+    # Who arrives without a command map is led to what the post has.
+    led_on = row.request == "GET map" and response.status_code == 302
+    refused = response.status_code in (401, 403) or led_on or any("PEOPLE-" in one for one in told)
     assert response.status_code < 500, (row.request, column)
     return Answer("refused" if refused else "absent" if response.status_code == 404 else "passed", text)
 
@@ -221,15 +223,16 @@ def mismatches(world: World, row: Row, columns: Any = COLUMNS) -> list[str]:
 def leaks(row: Row, column: str, body: str, subject: Any) -> list[str]:
     """Words that this role must not read here."""
     hidden: list[str] = []
-    if COLUMNS[column].narrow:
+    # What is said to everyone of the district is said to a department of the whole district too.
+    said_to_all = column == "Dept" and row.words[1] in ("warnings", "warning", "responses", "response", "task_move")
+    if COLUMNS[column].narrow and not said_to_all:
         hidden += FAR
     if row.words[1] != "entity_reveal":
         hidden += PERSON
     if rows()["GET case"].cells[column] == "–" and row.words[1] != "search":
         hidden.append(CASE_WORDS)
     if row.words[1] == "search" and rows()["GET case"].cells[column] == "–":
-        body = body.replace(f"“{CASE_WORDS}”", "")  # what was asked for
-        hidden.append(CASE_WORDS)
+        hidden += [f"{side}{CASE_WORDS}" for side in ("近处", "远处")]  # the words alone were asked for
     if rows()["GET alarm"].cells[column] == "–":
         hidden.append(ALARM_WORDS)
     echoed = body.replace(str(subject), "") if subject is not None else body

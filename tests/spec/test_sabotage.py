@@ -4,6 +4,7 @@ is a hole in the matrix, whatever the guard does today."""
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpResponse
 from django.urls import get_resolver
 from test_permissions import mismatches, rows, world  # noqa: F401 - the fixture of the city
@@ -188,8 +190,11 @@ SABOTAGES = (
     Sabotage(
         "a village and a firm read every alarm",
         ("GET alarm",),
-        sql=("CREATE POLICY wide ON watch_alarm FOR SELECT TO zhiwan_scoped USING (true)",),
-        mends=("DROP POLICY wide ON watch_alarm",),
+        sql=(
+            "CREATE POLICY wide ON watch_alarm FOR SELECT TO zhiwan_scoped USING (true)",
+            "CREATE POLICY wide ON registry_entity FOR SELECT TO zhiwan_scoped USING (true)",
+        ),
+        mends=("DROP POLICY wide ON watch_alarm", "DROP POLICY wide ON registry_entity"),
     ),
     Sabotage(
         "a department reads the cases of every line",
@@ -200,11 +205,19 @@ SABOTAGES = (
     Sabotage(
         "residents read drafts",
         ("GET warning",),
-        breaks=setting(f"{A}.watch.queries.warnings.is_public", lambda: False),
+        breaks=lambda patch: patch.setattr(sys.modules[f"{A}.watch.queries.warnings"], "is_public", lambda: False),
         sql=("CREATE POLICY wide ON watch_warning FOR SELECT TO zhiwan_scoped USING (true)",),
         mends=("DROP POLICY wide ON watch_warning",),
     ),
 )
+
+
+def noticed(world: Any, line: str) -> bool:  # noqa: F811
+    """Whether the line fails: by its word, or because the view broke where the guard would have stopped before."""
+    try:
+        return bool(mismatches(world, rows()[line]))
+    except ObjectDoesNotExist:
+        return True
 
 
 @pytest.mark.mission("E3")
@@ -215,7 +228,7 @@ def test_the_matrix_notices(sabotage: Sabotage, world: Any, migrated: Any) -> No
             owner.execute(statement)
         try:
             sabotage.breaks(patch)
-            silent = [line for line in sabotage.lines if not mismatches(world, rows()[line])]
+            silent = [line for line in sabotage.lines if not noticed(world, line)]
         finally:
             for statement in sabotage.mends:
                 owner.execute(statement)

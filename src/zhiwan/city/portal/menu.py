@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.urls import resolve, reverse
@@ -87,7 +86,6 @@ def menu_for(path: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     return sections
 
 
-@cache
 def leads_somewhere(url: str) -> bool:
     """Whether the acting post may open a page of ours: a link that would be refused is not drawn."""
     match = resolve(url)

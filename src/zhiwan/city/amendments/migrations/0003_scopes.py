@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from zhiwan.city.sql.scopes import Axes, scoped_table, share_rights
+from zhiwan.city.sql.scopes import Axes, may_look, scoped_table, share_rights
 
 
 class Migration(migrations.Migration):
@@ -12,4 +12,6 @@ class Migration(migrations.Migration):
         share_rights(["amendments_"]),
         scoped_table("amendments_previewday", Axes()),
         scoped_table("amendments_previewdifference", Axes()),
+        # By what limits an administrator works (sessions, audit) may stand in a changed parameter.
+        may_look(["amendments_amendment", "amendments_preview"]),
     ]

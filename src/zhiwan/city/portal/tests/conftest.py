@@ -63,11 +63,15 @@ def city(transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Any,
 def enter(city: MemoryBus) -> Callable[..., Client]:
     """A browser signed in as the holder of a post: enter("desk"), enter("east", language="en")."""
 
-    def make(post: str, language: str = "zh-hans") -> Client:
+    def make(post: str, language: str = "zh-hans", *, second_factor: bool = False) -> Client:
         with acting_system("cli"):
             user = create_user(name=f"u-{post}", display_name=post, password=None, posts=[surge.post(post)])
         client = Client()
         client.force_login(user)
+        if second_factor:
+            session = client.session
+            session["ways_in"] = {"second_at": timezone.now().isoformat()}
+            session.save()
         client.cookies["zhiwan_language"] = language
         return client
 

@@ -64,8 +64,8 @@ def test_a_page_hears_its_own_space_only_but_that_one_came_or_went() -> None:
     of_story = [value("e", EAST, space="typhoon"), {"kind": "warning", "town": "", "space": "typhoon"}]
     gone = {"kind": "space", "id": "typhoon", "town": "", "space": "typhoon"}
     hub.tell([*of_live, *of_story, gone])
-    assert heard(live) == [*of_live, gone]
-    assert heard(story) == [*of_story, gone]
+    assert heard(live) == [gone, *of_live]
+    assert heard(story) == [gone, *of_story]
 
 
 def test_a_page_hears_values_of_the_entities_it_shows_only() -> None:
@@ -181,6 +181,7 @@ def test_what_the_bus_says_reaches_the_page(nats: Address, environment: dict[str
         hub.listeners.add(listener)
         await hub.follow(nats.url, Path(credentials))
         assert await asyncio.wait_for(listener.queue.get(), 5) == RELOAD  # it listens from now on
+        assert b"event: beat" in await asyncio.wait_for(listener.queue.get(), 5)
         login = json.loads(Path(credentials).read_text())
         worker = await nats_client.connect(nats.url, user=login["user"], password=login["password"])
         await worker.publish(LIVE_CHANGES, b"no json")

@@ -20,7 +20,7 @@ from zhiwan.city.watch.models import Warning
 from zhiwan.city.watch.tests.surge import EAST, RULE
 
 Enter = Callable[..., Client]
-LISTS = ["map", "alarms", "warnings", "warning_new", "warning_outside", "responses", "cases", "entities",
+LISTS = ["map", "alarms", "warnings", "warning_new", "responses", "cases", "entities",
          "indicators", "set_aside", "quality", "rules", "health", "search", "map_side", "menu", "story",
          "space"]  # fmt: skip
 
@@ -47,6 +47,11 @@ def test_the_desk_opens_every_page(enter: Enter) -> None:
     desk = enter("desk")
     for url in [*(reverse(f"portal:{name}") for name in LISTS), *details()]:
         assert desk.get(url).status_code == 200, url
+    # Who may publish a warning may record another authority's; the button is there for nobody else.
+    outside = reverse("portal:warning_outside")
+    assert (desk.get(outside).status_code, enter("flood").get(outside).status_code) == (403, 200)
+    assert outside not in desk.get("/warnings").content.decode()
+    assert outside in enter("chief").get("/warnings").content.decode()
 
 
 def test_english_pages_hold_no_chinese_but_the_names_of_things(enter: Enter) -> None:

@@ -157,7 +157,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
               _("变更前"), _("变更后"), _("用途"), _("地址"), _("空间"), _("链"), _("序号"), _("散列")]  # fmt: skip
     posts, bodies = Post.objects.in_bulk(), Organisation.objects.in_bulk()
     make = partial(_line, posts=posts, bodies=bodies)
-    return csv_download(request, "audit", header, map(make, rows), purpose=purpose, filters=filters.told())
+    return csv_download(
+        request, "audit", header, map(make, rows), purpose=purpose, filters=filters.told(), needs="audit.export"
+    )
 
 
 def _line(one: AuditRecord, posts: dict[str, Post], bodies: dict[str, Organisation]) -> list[Any]:

@@ -37,6 +37,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         "page": watch.warnings(state=state, page=whole(request, "page", 1)),
         "state": state,
         "states": [(one, words.word("warning_state", one)) for one in WarningState.values],
+        "may_draft": bool(_to_draft()),
+        "may_record": bool(_to_record()),
     }
     return render(request, "portal/warnings.html", context)
 
@@ -52,12 +54,23 @@ def detail(request: HttpRequest, id: int) -> HttpResponse:
     return render(request, "portal/warning.html", {"detail": found, "row": found.row, "kind": kind})
 
 
+def _to_draft() -> list[watch.WarningKindRow]:
+    """The kinds that this post may draft: by its role, or because it signs them."""
+    kinds = [one for one in watch.warning_kinds() if one.from_outside is None]
+    return [one for one in kinds if guard.may("warning.draft", roles=[one.signed_by])]
+
+
+def _to_record() -> list[watch.WarningKindRow]:
+    """The kinds of other authorities that this post may record."""
+    kinds = [one for one in watch.warning_kinds() if one.from_outside is not None]
+    return [one for one in kinds if guard.may("warning.publish", roles=[one.signed_by])]
+
+
 @require_http_methods(["GET", "POST"])
 @opens("warning.draft")
 def new(request: HttpRequest) -> HttpResponse:
     """A draft by a person. Kind and level come as one choice, so that a level always belongs to its kind."""
-    kinds = [one for one in watch.warning_kinds() if one.from_outside is None]
-    mine = [kind for kind in kinds if guard.may("warning.draft", roles=[kind.signed_by])]
+    mine = _to_draft()
     if not mine:
         guard.require("warning.draft")
     where = registry.current_place()
@@ -81,10 +94,12 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@opens("warning.draft")
+@opens("warning.publish")
 def outside(request: HttpRequest) -> HttpResponse:
     """A warning that another authority issued is recorded as it came; nobody here signs it."""
-    guard.require("warning.draft")
+    kinds = _to_record()
+    if not kinds:
+        guard.require("warning.publish")
     where = registry.current_place()
     if request.method == "POST":
         kind, _bar, level = request.POST.get("kind", "").partition("|")
@@ -103,7 +118,6 @@ def outside(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("已登记，即时生效，并请各岗位签收。"))
             return redirect("portal:warning", made.pk)
-    kinds = [one for one in watch.warning_kinds() if one.from_outside is not None]
     context = {
         "kinds": kinds,
         "towns": registry.areas("town"),

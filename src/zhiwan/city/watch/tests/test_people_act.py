@@ -103,7 +103,7 @@ def test_a_warning_goes_its_way_and_only_its_authority_signs() -> None:
     for id in ("chief", "desk"):
         with pytest.raises(ActionForbidden):
             as_post(id, actions.sign_warning, warning_id=warning.id, at=AT)
-    with pytest.raises(WarningUnknown):  # a town reads a warning of the whole district and changes nothing on it
+    with pytest.raises(ActionForbidden):  # a town reads a warning of the whole district and changes nothing on it
         as_post("east", actions.sign_warning, warning_id=warning.id, at=AT)
     as_post("flood", actions.sign_warning, warning_id=warning.id, at=AT)
     as_post("chief", actions.publish_warning, warning_id=warning.id, at=AT)
