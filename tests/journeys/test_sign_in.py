@@ -40,7 +40,7 @@ def test_an_account_signs_in_goes_where_it_wanted_and_out(product: Product, brow
     page.get_by_label("密码").fill(account["password"])
     page.get_by_role("button", name="登录", exact=True).click()
     expect(page).to_have_url(f"{product.url}/alarms")
-    page.locator("summary[title='岗位']").click()
+    page.locator("#posts summary").click()
     page.get_by_role("button", name="退出").click()
     expect(page).to_have_url(re.compile(r"/in$"))
     page.context.close()

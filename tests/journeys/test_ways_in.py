@@ -131,7 +131,7 @@ def test_a_resident_comes_in_by_phone_and_sees_only_the_own_page(product: Produc
     assert list(violations(page)) == []
     page.get_by_label("称呼").fill("王阿姨")
     page.get_by_role("button", name="保存").click()
-    expect(page.get_by_role("status")).to_contain_text("已保存")
+    expect(page.get_by_role("status").filter(has_text="已保存")).to_be_visible()
     for path in ("/alarms", "/cases", "/map/state.json"):
         assert page.request.get(product.url + path).status == 403, path
     page.get_by_role("link", name="申请家人代办").click()
