@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page
 
-from running import Product, Visit
+from running import AuditVisit, Product, Visit
 
 AXE = Path(__file__).parents[2] / "src/zhiwan/city/portal/assets/node_modules/axe-core/axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
@@ -26,9 +26,9 @@ NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\
 MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
     "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*",
-    "/data/set-aside", "/data/quality", "/rules", "/rules/*", "/health",
-    "/audit", "/audit/*", "/audit/chains",
+    "/data/set-aside", "/data/quality", "/rules", "/rules/*", "/health", "/me", "/accounts", "/accounts/*",
 }  # fmt: skip
+MUST_OF_THE_AUDIT = {"/audit", "/audit/*", "/audit/chains", "/me"}
 
 
 def sort_of(link: str) -> str:
@@ -49,8 +49,26 @@ def pages(product: Product, signed_in: dict[str, Any], browser: Any) -> list[str
     page = context.new_page()
     page.goto(product.url + "/warnings/new")  # a fresh demonstration has no warning yet
     page.get_by_role("button", name="存为草稿").click()
+    found = walk(page, product, [*BEGIN, urlsplit(page.url).path])
+    context.close()
+    assert not MUST - found.keys(), "the walk did not meet these pages"
+    return list(found.values())
+
+
+@pytest.fixture(scope="module")
+def pages_of_the_audit(product: Product, audit_administrator: dict[str, Any], browser: Any) -> list[str]:
+    """Those that only its administrator opens."""
+    context = browser.new_context(storage_state=audit_administrator)
+    found = walk(context.new_page(), product, ["/audit", "/me"])
+    context.close()
+    assert not MUST_OF_THE_AUDIT - found.keys(), "the walk did not meet these pages"
+    return list(found.values())
+
+
+def walk(page: Page, product: Product, begin: list[str]) -> dict[str, str]:
+    """Sort of page → one of its addresses, following links."""
     found: dict[str, str] = {}
-    queue = [*BEGIN, urlsplit(page.url).path]
+    queue = list(begin)
     while queue:
         link = queue.pop(0).split("#")[0]
         if NOT_PAGES.search(link) or sort_of(link) in found:
@@ -60,9 +78,7 @@ def pages(product: Product, signed_in: dict[str, Any], browser: Any) -> list[str
             continue
         found[sort_of(link)] = link
         queue += [href for href in re.findall(r'<a [^>]*href="([^"]+)"', answer.text()) if href.startswith("/")]
-    context.close()
-    assert not MUST - found.keys(), "the walk did not meet these pages"
-    return list(found.values())
+    return found
 
 
 def set_choice(page: Page, product: Product, language: str, theme: str) -> None:
@@ -93,11 +109,25 @@ def violations(page: Page) -> Iterator[str]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_axe_finds_nothing(product: Product, visit: Visit, pages: list[str], language: str, theme: str) -> None:
-    page = visit("/health")
+def test_axe_finds_nothing(
+    product: Product,
+    visit: Visit,
+    audit_page: AuditVisit,
+    pages: list[str],
+    pages_of_the_audit: list[str],
+    language: str,
+    theme: str,
+) -> None:
+    problems = look_at(visit("/health"), product, pages, language, theme)
+    problems |= look_at(audit_page("/audit"), product, pages_of_the_audit, language, theme)
+    assert not problems, "\n".join(f"{where}: {problem}" for problem, where in problems.items())
+
+
+def look_at(page: Page, product: Product, links: list[str], language: str, theme: str) -> dict[str, str]:
+    """What axe finds on these pages → where it found it first."""
     set_choice(page, product, language, theme)
     problems: dict[str, str] = {}
-    for link in pages:
+    for link in links:
         page.set_viewport_size(DESK)  # type: ignore[arg-type]
         if "there-is-none" in link:
             continue  # their 404 is an error on the console; looked at below
@@ -107,7 +137,7 @@ def test_axe_finds_nothing(product: Product, visit: Visit, pages: list[str], lan
             page.wait_for_timeout(250)  # charts and maps draw themselves again
             for problem in violations(page):
                 problems.setdefault(problem, f"{link} at {size['width']} px")
-    assert not problems, "\n".join(f"{where}: {problem}" for problem, where in problems.items())
+    return problems
 
 
 @pytest.mark.parametrize("path", ["/in", "/in/no-such-link", "/there-is-none", "/alarms/there-is-none"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from running import Visit
+from running import AuditVisit, Visit
 
 PAGES = (
     "/", "/alarms", "/warnings", "/responses", "/cases", "/entities", "/indicators",
-    "/data/set-aside", "/data/quality", "/rules", "/health", "/audit", "/audit/chains",
+    "/data/set-aside", "/data/quality", "/rules", "/health",
 )  # fmt: skip
 
 
@@ -24,6 +24,16 @@ def test_a_page_is_clean_at_a_desk_and_on_a_phone(visit: Visit, path: str) -> No
     for width, height in ((1366, 800), (390, 844)):
         page = visit(path, width=width, height=height)
         expect(page.locator(".demo-banner")).to_contain_text("模拟数据")
+        expect(page.locator("main h1").first).to_be_attached()
+        page.wait_for_timeout(300)
+        assert overflow(page) <= 0, f"{path} is {overflow(page)} px too wide at {width}"
+
+
+@pytest.mark.parametrize("path", ["/audit", "/audit/chains"])
+def test_a_page_of_the_audit_is_clean_too(audit_page: AuditVisit, path: str) -> None:
+    page = audit_page(path)
+    for width, height in ((1366, 800), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
         expect(page.locator("main h1").first).to_be_attached()
         page.wait_for_timeout(300)
         assert overflow(page) <= 0, f"{path} is {overflow(page)} px too wide at {width}"

@@ -8,6 +8,7 @@
 // Modules (map, chart) listen to the document event `live:changes`, detail = the list.
 
 import { refreshAge } from "./ages.js";
+import { leave } from "./presence.js";
 import { ofThisSpace } from "./space.js";
 import { partName, text } from "./texts.js";
 
@@ -89,8 +90,6 @@ export function startLive() {
     setTimeout(open, pause + Math.random() * 500);
     pause = Math.min(pause * 2, 30_000);
   };
-  // The session ended, here or elsewhere: nothing of it may stay on the screen.
-  const signedOut = () => location.assign(`/in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const alive = () => {
     clearTimeout(watchdog);
     watchdog = setTimeout(again, QUIET);
@@ -107,7 +106,7 @@ export function startLive() {
       const ask = `${page.liveTicketUrl}?values=${encodeURIComponent(page.liveValues ?? "none")}`;
       const answer = await fetch(ask, { headers: { Accept: "application/json" } });
       if (!ofThisSpace(answer.headers)) return;
-      if (answer.status === 401 || answer.redirected) return signedOut();
+      if (answer.status === 401 || answer.redirected) return leave();
       ({ address } = await answer.json());
     } catch {
       return again();

@@ -19,13 +19,20 @@ function tell(body = {}) {
   return fetch("/here", { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams(body), keepalive: true });
 }
 
+// The session ended, here or elsewhere: nothing of it may stay on the screen. Once: the sign-in page says why only once.
+let left = false;
+export function leave() {
+  if (left) return;
+  left = true;
+  location.assign(`/in?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
 export function startPresence() {
   const limit = Number(document.body.dataset.idleSeconds ?? 0) * 1000;
   if (!limit) return;
   let seen = Date.now(), told = seen, dialog;
   shared.write(seen);
 
-  const leave = () => location.assign(`/in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const note = () => {
     seen = Date.now();
     if (seen - told < TELL_EVERY) return;
