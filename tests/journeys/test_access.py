@@ -66,18 +66,22 @@ def pages_of_the_audit(product: Product, audit_administrator: dict[str, Any], br
 
 
 def walk(page: Page, product: Product, begin: list[str]) -> dict[str, str]:
-    """Sort of page → one of its addresses, following links."""
+    """Sort of page → one of its addresses, following links. A link that is refused should not have been offered."""
     found: dict[str, str] = {}
+    dead: list[str] = []
     queue = list(begin)
     while queue:
         link = queue.pop(0).split("#")[0]
         if NOT_PAGES.search(link) or sort_of(link) in found:
             continue
         answer = page.request.get(product.url + link)
+        if answer.status >= 400 and "there-is-none" not in link:
+            dead.append(f"{answer.status} {link}")
         if "text/html" not in answer.headers.get("content-type", ""):
             continue
         found[sort_of(link)] = link
         queue += [href for href in re.findall(r'<a [^>]*href="([^"]+)"', answer.text()) if href.startswith("/")]
+    assert not dead, "links that lead nowhere"
     return found
 
 
