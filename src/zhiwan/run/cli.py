@@ -12,6 +12,7 @@ import typer
 
 from zhiwan.kernel.facts.errors import CityError
 from zhiwan.run.audit_commands import audit_app
+from zhiwan.run.backups.commands import backup_app, drill, restore
 from zhiwan.run.django_ready import make_django_ready as _django
 from zhiwan.run.pack_commands import packs_app
 
@@ -28,6 +29,9 @@ app.add_typer(packs_app, name="pack")
 app.add_typer(place_app, name="place")
 app.add_typer(demo_app, name="demo")
 app.add_typer(audit_app, name="audit")
+app.add_typer(backup_app, name="backup")
+app.command()(restore)
+app.command()(drill)
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 #: For commands beside a running Zhiwan: where it keeps its data. Its processes get everything by their environment.

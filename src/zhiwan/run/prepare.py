@@ -22,7 +22,7 @@ from django.utils import timezone
 from zhiwan.city.api.scopes import SCOPES
 from zhiwan.city.files import private_file
 from zhiwan.city.packs_loaded import packs, place
-from zhiwan.city.people import audit
+from zhiwan.city.people import audit, guard
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.actions import create_link, create_user
 from zhiwan.city.people.auditing.retention import make_months
@@ -37,6 +37,7 @@ from zhiwan.city.registry.place import load_place as save_place
 from zhiwan.city.watch.models import Heartbeat
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.guard.chain import sm3
+from zhiwan.run.backups.restoring import RESTORED
 from zhiwan.run.folder import DataFolder
 
 
@@ -70,6 +71,7 @@ def prepare(*, demo: bool, tell: Callable[[str], None]) -> Prepared:
     migrate(verbosity=0)
     tell("schema is of this version")
     keep_audit(tell)
+    note_restore()
     collect_static()
     tell("static files are ready")
     load_place()
@@ -93,6 +95,18 @@ def keep_audit(tell: Callable[[str], None]) -> None:
         tell(f"audit heads are signed with the public key {sign_heads(process='cli', at=now).key}")
     except HeadsNotWritable as problem:
         tell(str(problem))  # the city starts; its pages show that nothing is signed
+
+
+def note_restore() -> None:
+    """A place that was put here from a backup says so in its own audit, at its first start."""
+    told = data_folder().path / RESTORED
+    if not told.exists():
+        return
+    found = json.loads(told.read_text(encoding="utf-8"))
+    with acting_system("cli"):
+        guard.require("backup.restore")
+        audit.record("backup.restore", f"backup:{found['id']}", at=timezone.now(), after=found)
+    told.unlink()
 
 
 def forget_signs_of_life() -> None:
