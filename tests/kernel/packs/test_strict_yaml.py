@@ -97,6 +97,7 @@ _TREES = st.recursive(
 def test_whatever_a_yaml_1_2_writer_writes_is_read_back_or_refused(tree: dict[str, object]) -> None:
     writer = YAML(typ="safe", pure=True)
     writer.version = None
+    writer.width = 1_000_000  # where it folds after a tab it writes a space too many, which its own reader reads back
     writer.representer.ignore_aliases = lambda data: True
     target = io.StringIO()
     writer.dump(tree, target)
