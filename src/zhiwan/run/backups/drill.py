@@ -80,8 +80,8 @@ def lake_rows(data: Path) -> dict[str, int]:
     found = {}
     for log in sorted([*data.glob("lake/*/_delta_log"), *data.glob("lakes/*/*/_delta_log")]):
         actions = DeltaTable(str(log.parent)).get_add_actions(flatten=True)
-        counts: list[int] = actions.column("num_records").to_pylist() if actions.num_rows else []
-        found[str(log.parent.relative_to(data))] = int(sum(counts))
+        counts = actions.column("num_records") if actions.num_rows else []
+        found[str(log.parent.relative_to(data))] = sum(int(str(count)) for count in counts)
     return found
 
 
