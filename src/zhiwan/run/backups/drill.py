@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psycopg
 from deltalake import DeltaTable
 from nacl.public import PrivateKey
@@ -79,9 +80,8 @@ def lake_rows(data: Path) -> dict[str, int]:
     """Rows of every lake table of a place, by its log."""
     found = {}
     for log in sorted([*data.glob("lake/*/_delta_log"), *data.glob("lakes/*/*/_delta_log")]):
-        actions = DeltaTable(str(log.parent)).get_add_actions(flatten=True)
-        counts = actions.column("num_records") if actions.num_rows else []
-        found[str(log.parent.relative_to(data))] = sum(int(str(count)) for count in counts)
+        files = pl.DataFrame(DeltaTable(str(log.parent)).get_add_actions(flatten=True))
+        found[str(log.parent.relative_to(data))] = int(files["num_records"].sum()) if files.height else 0
     return found
 
 
