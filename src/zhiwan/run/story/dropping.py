@@ -62,6 +62,8 @@ def drop_space(space: str) -> dict[str, int]:
                 gone["registry_space"] = Space.objects.filter(id=space).delete()[0]
                 Heartbeat.objects.filter(process=f"worker:{space}").delete()
     announce([{"kind": "space", "id": space, "town": "", "space": space}])
+    # A page's question that was still being answered, on a busy machine, has made its folder anew.
+    _remove_lake(lake_folder(space))
     return dict(gone)
 
 

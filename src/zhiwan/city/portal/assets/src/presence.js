@@ -22,7 +22,7 @@ function tell(body = {}) {
 // The session ended, here or elsewhere: nothing of it may stay on the screen. Once: the sign-in page says why only once.
 let left = false;
 // Who signs out by the button is on the way already when the stream is cut.
-addEventListener("submit", (event) => { left ||= new URL(event.target.action).pathname === "/out"; });
+addEventListener("submit", (event) => { left ||= event.target.getAttribute("action") === "/out"; });
 export function leave() {
   if (left) return;
   left = true;
