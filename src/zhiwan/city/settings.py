@@ -10,6 +10,7 @@ ZHIWAN_LAN_ADDRESS         the address --lan serves on: a request from it comes 
 ZHIWAN_AUDIT_HEADS         folder of the signed heads of the audit, best on another disk (default: <data>/audit-heads)
 ZHIWAN_SMS                 where short messages go: file (default), console, or the https address of a gateway
 ZHIWAN_SMS_KEY_FILE        file with the gateway's key
+ZHIWAN_SECURITY_CONTACT    to whom one tells a weakness: mailto:… or https://…, in /.well-known/security.txt
 ZHIWAN_TILES               more origins that map tiles may come from (the place's own base map is allowed anyway)
 """
 
@@ -35,6 +36,7 @@ ZHIWAN_CA_FILE = os.environ.get("ZHIWAN_CA_FILE", "")
 ZHIWAN_LAN_ADDRESS = os.environ.get("ZHIWAN_LAN_ADDRESS", "")
 ZHIWAN_SMS = os.environ.get("ZHIWAN_SMS") or "file"
 ZHIWAN_SMS_KEY_FILE = os.environ.get("ZHIWAN_SMS_KEY_FILE", "")
+ZHIWAN_SECURITY_CONTACT = os.environ.get("ZHIWAN_SECURITY_CONTACT", "")
 ZHIWAN_TILES = [*os.environ.get("ZHIWAN_TILES", "").split(), *place_tiles(ZHIWAN_PLACE)]
 
 # Without a key file (type checks, makemigrations) the key lives as long as the process: sessions never outlive it.

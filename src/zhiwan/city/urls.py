@@ -6,10 +6,12 @@ from zhiwan.city.api.certificate import ca_certificate
 from zhiwan.city.api.health import healthz
 from zhiwan.city.api.metrics import metrics
 from zhiwan.city.api.routes import api
+from zhiwan.city.api.security_txt import security_txt
 
 urlpatterns = [
     path("api/v1/", api.urls),
     path("ca.crt", ca_certificate, name="ca_certificate"),
+    path(".well-known/security.txt", security_txt, name="security_txt"),
     path("healthz", healthz),
     path("metrics", metrics),
     path("", include("zhiwan.city.portal.urls")),
