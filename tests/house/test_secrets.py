@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLANTED = {
     "a cloud key": 'key = "AKIA' + 'IOSFODNN7EXAMPLA"\n',
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow\n",
-    "a password": "PASS" + "WORD" + ' = "hunter2-is-not-good-enough"' + chr(10),
+    "words to come in by": "PASS" + "WORD" + ' = "hunter2-is-not-good-enough"' + chr(10),
 }  # fmt: skip
 
 
