@@ -55,8 +55,7 @@ class Lake:
     """See the package's words and port.py. `zone` decides where days begin."""
 
     def __init__(self, folder: Path | str, zone: str = "Asia/Shanghai") -> None:
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(folder)  # made by the first write: looking at a lake that is gone must not bring it back
         self._offset = offset_of(zone)
         self._engine = Engine(self.folder / "spill" / uuid4().hex)  # one each: DuckDB names its files alike
         self._raw = Table(self.folder / "observations", OBSERVATION_SCHEMA, ["month"], "observed_at")
@@ -243,6 +242,7 @@ class Lake:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time does upkeep; the kernel drops the lock with a killed process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "upkeep.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
