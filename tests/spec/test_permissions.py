@@ -304,3 +304,10 @@ def test_an_administrator_without_a_second_factor_does_nothing(world: World) -> 
             for url in ("/menu", "/health", "/setup"):
                 assert client.get(url).status_code == 403, (column, url)
             transaction.set_rollback(True)
+
+
+def test_a_field_above_what_may_be_revealed_is_not_offered(world: World) -> None:
+    """Names and phones (grade 3) are; a home (grade 4) is shown to nobody yet, so no button leads to a refusal."""
+    page = world.clients["Chief"].get(reverse("portal:entity", args=["gauge-e"])).content.decode()
+    offered = re.findall(r"/reveal/(\w+)", page)
+    assert sorted(offered) == ["keeper", "phone"]

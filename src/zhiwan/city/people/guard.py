@@ -9,6 +9,7 @@ role may do for a certain thing (sign this kind of warning, handle this kind of 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -164,7 +165,7 @@ def subject_of(row: Any, grade: int = 1) -> Subject:
 
 def _subject(town: str | None, on: Any, grade: int) -> Subject | None:
     if isinstance(on, Subject):
-        return on
+        return replace(on, grade=max(on.grade, grade))
     if on is not None:
         return subject_of(on, grade)
     return Subject(town=town, grade=grade) if town is not None else None
