@@ -54,6 +54,7 @@ def test_the_chains_are_checked_while_one_waits(audit_page: AuditVisit) -> None:
     page.get_by_role("button", name="English").click()
     expect(page.locator("#audit-run")).to_contain_text("are as they were hashed, and agree with the signed heads.")
     page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
 
 
 def test_taking_the_audit_out_needs_a_purpose_and_is_found_in_it(product: Product, audit_page: AuditVisit) -> None:

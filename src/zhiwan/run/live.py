@@ -3,13 +3,15 @@
     browser ── GET /stream?ticket=…&values=… ──▶ live ◀── core subject live.changes ── worker, web
 
 A ticket (zhiwan.city.portal.tickets) says whose stream it is and which towns may flow in it; no database is asked.
-Hints are kept nowhere: a page that was away, or too slow for its queue, is told to fetch anew (`reload`). Beats let
-a page notice that the stream died, and say whether the bus behind it lives and which parts of the platform are not well
-(/healthz, asked here once for all pages): so every open page tells it, also while the web does not answer.
+Hints are remembered for a minute: a page says with `since` when it was made (or last heard a beat), and hears first
+what was told since then. One that was away for longer, or too slow for its queue, is told to fetch anew (`reload`).
+Beats let a page notice that the stream died, and say whether the bus behind it lives and which parts of the platform
+are not well (/healthz, asked here once for all pages): so every open page tells it, also while the web does not answer.
 
 Hint: {"kind": "value"|"alarm"|"case"|…, "town": …, "space": "live", …}; a message carries one hint or a list of them.
 One kind is no change: `signed_out` names sessions whose streams end at once.
 `values` = none (default) | all | comma-separated entity ids: which readings this page shows.
+`since` = seconds since 1970 by this machine's clock.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import contextlib
 import json
 import logging
 import os
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +48,8 @@ BEAT_SECONDS = 10.0
 HEALTH_SECONDS, AGAIN_SECONDS = 2.0, 0.5
 QUEUE_LENGTH = 64  # messages a page may lag behind before it is told to fetch anew
 MOST_STREAMS = 5000
+REMEMBER_SECONDS = 60.0
+REMEMBER_HINTS = 20_000  # of a storm, less than a minute is remembered
 MOST_ENTITIES = 200  # ids one page may ask values of
 Hint = dict[str, Any]
 #: Figures of the whole district that every desk may see: they carry no town and no fact about one.
@@ -59,6 +65,7 @@ class Listener:
 
     ticket: Ticket
     values: frozenset[str] | None  # None: all
+    since: float | None = None  # its page knows what was until then
     queue: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
     renewing: bool = False  # its page was asked to open another stream, with a fresh ticket
     ended: bool = False  # its session is over
@@ -116,6 +123,10 @@ class Hub:
         self.client: Client | None = None
         self.told = 0
         self.unwell: tuple[str, ...] = ()
+        self._recent: deque[tuple[float, list[Hint]]] = deque()
+        self._remembered = 0  # hints in it
+        self._knows_since = 0.0  # what was told before is forgotten
+        self.forget()
 
     @property
     def bus_lives(self) -> bool:
@@ -126,13 +137,38 @@ class Hub:
         encoded: dict[object, bytes | None] = {}
         hints = list(hints)
         self.told += len(hints)
+        self._remember(hints)
         for listener in self.listeners:
             sort = listener.sort
             if sort not in encoded:
                 wanted = listener.told(hints)
-                encoded[sort] = b"event: changes\ndata: " + orjson.dumps(wanted) + b"\n\n" if wanted else None
+                encoded[sort] = _changes(wanted) if wanted else None
             if (event := encoded[sort]) is not None:
                 listener.offer(event)
+
+    def _remember(self, hints: list[Hint]) -> None:
+        now = time.time()
+        self._recent.append((now, hints))
+        self._remembered += len(hints)
+        while self._recent and (self._remembered > REMEMBER_HINTS or self._recent[0][0] < now - REMEMBER_SECONDS):
+            self._knows_since, gone = self._recent.popleft()
+            self._remembered -= len(gone)
+
+    def forget(self) -> None:
+        """Nothing before this moment can be told again."""
+        self._recent.clear()
+        self._remembered, self._knows_since = 0, time.time()
+
+    def join(self, listener: Listener) -> None:
+        """From now on it hears all; first what was told between the making of its page and now."""
+        self.listeners.add(listener)
+        if listener.since is None:
+            return
+        if listener.since < self._knows_since:
+            listener.offer(RELOAD)
+        missed = listener.told(hint for at, hints in self._recent if at >= listener.since for hint in hints)
+        if missed:
+            listener.offer(_changes(missed))
 
     def tell_reload(self) -> None:
         for listener in self.listeners:
@@ -188,6 +224,7 @@ class Hub:
 
         async def came_back() -> None:
             # What was said meanwhile is lost, and with it who signed out: every page shows a fresh ticket.
+            self.forget()
             for listener in list(self.listeners):
                 listener.renew()
             self.tell_reload()
@@ -222,7 +259,7 @@ async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:
     """What one page reads until it goes away, its session ends or it has shown a fresh ticket on another stream."""
     clock = asyncio.get_running_loop().time
     due, ends = clock() + LONGEST, float("inf")
-    hub.listeners.add(listener)
+    hub.join(listener)
     try:
         yield b"retry: 2000\n\n" + _beat(hub)
         while clock() < ends and not listener.ended:
@@ -239,7 +276,12 @@ async def events(hub: Hub, listener: Listener) -> AsyncIterator[bytes]:
 
 
 def _beat(hub: Hub) -> bytes:
-    return b"event: beat\ndata: " + orjson.dumps({"bus": hub.bus_lives, "unwell": hub.unwell}) + b"\n\n"
+    says = {"bus": hub.bus_lives, "unwell": hub.unwell, "now": round(time.time(), 3)}
+    return b"event: beat\ndata: " + orjson.dumps(says) + b"\n\n"
+
+
+def _changes(hints: list[Hint]) -> bytes:
+    return b"event: changes\ndata: " + orjson.dumps(hints) + b"\n\n"
 
 
 def allowed_origins(environment: dict[str, str]) -> frozenset[str]:
@@ -278,7 +320,8 @@ def make_app(environment: dict[str, str]) -> Starlette:
             ticket = read(key, request.query_params.get("ticket", ""))
         except TicketRefused as problem:
             return JSONResponse(problem.as_dict(), 401, headers)
-        listener = Listener(ticket, _wanted_values(request.query_params.get("values", "none")))
+        wanted = _wanted_values(request.query_params.get("values", "none"))
+        listener = Listener(ticket, wanted, _since(request.query_params.get("since", "")))
         return StreamingResponse(events(hub, listener), media_type="text/event-stream", headers=headers)
 
     async def healthz(request: Request) -> Response:
@@ -307,6 +350,13 @@ def _wanted_values(text: str) -> frozenset[str] | None:
     if text == "all":
         return None
     return frozenset() if text in ("", "none") else frozenset(text.split(",")[:MOST_ENTITIES])
+
+
+def _since(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from zhiwan.city.watch.models import Alarm, AlarmState, SetAside, Warning, Warni
 
 THEME_COOKIE = "zhiwan_theme"
 THEMES = ("light", "dark")
+#: What changed while a page was made may not be on it: its stream begins before that.
+_MOST_SECONDS_TO_MAKE = 5
 _UNFINISHED = (WarningState.PROPOSED, WarningState.DRAFT, WarningState.REVIEWED, WarningState.SIGNED)
 
 
@@ -70,4 +73,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "menu": menu_for(request.path, counts()),
         "demo": Device.objects.filter(simulated=True).exists(),
         "live_ticket_url": reverse("portal:live_ticket") if settings.ZHIWAN_LIVE_URL else "",
+        "live_since": f"{time.time() - _MOST_SECONDS_TO_MAKE:.3f}",
     }

@@ -5,10 +5,13 @@
 The stream judged with Polars; here DuckDB and the plain reference judge. They see what is known *now*: a correction
 that came later may give another result, and then this says so. The rule is the one that judged: a text that the
 district changed since is taken as it was, and an alarm that lived through a change is judged by each text in its time.
+
+The lake takes a reading a moment after the judge did: rows that it does not have yet are waited for, a few seconds.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +24,7 @@ from zhiwan.city.registry import clock
 from zhiwan.city.registry.fields import value_to_judge
 from zhiwan.city.registry.models import Entity, Relation
 from zhiwan.city.watch.actions.alarms import AlarmUnknown
-from zhiwan.city.watch.models import Alarm, AlarmState
+from zhiwan.city.watch.models import Alarm, AlarmState, LatestValue
 from zhiwan.city.watch.queries.words import LevelWords, level_words, pack_of, rule_or_none, scale_of
 from zhiwan.city.watch.taken_up import taken_up
 from zhiwan.kernel.facts.errors import InputRefused
@@ -41,6 +44,8 @@ AFTER = timedelta(hours=1)
 LONGEST_LOOK = timedelta(days=32)
 #: A reading's instants are kept to the microsecond; the sentence is about the same moment.
 SAME = timedelta(milliseconds=1)
+#: How long a recheck waits for the lake (it commits every few seconds; longer means that it does not).
+MOST_SECONDS_BEHIND = 10.0
 
 
 class RuleGone(InputRefused):
@@ -100,7 +105,7 @@ def recheck_alarm(*, alarm_id: str, at: datetime | None = None) -> Recheck:
     rule = _of_serial(texts, _serial(alarm.rule_version)).rule
     scale = scale_of(pack_of(alarm.rule), declared.scale)
     told = RecheckRow(TOLD, alarm.opened_at, alarm.cleared_at, _peak(scale, alarm.peak_rank), None)
-    found = [] if rule.never else [_by_engine(engine, texts, alarm, scale, now) for engine in ENGINES]
+    found = [] if rule.never else _by_engines(texts, alarm, scale, now)
     absent = rule.rule.absent
     if absent is not None and not any(one.opened_at for one in found):
         found = [_by_gaps(absent, rule, alarm, now, told.level)]
@@ -170,14 +175,22 @@ def _as_it_judged(alarm: Alarm, texts: Sequence[JudgedBy]) -> bool:
     return all(kept[key] == value for key, value in now.items() if key in kept)
 
 
-def _by_engine(engine: Any, texts: Sequence[JudgedBy], alarm: Alarm, scale: Scale | None, now: datetime) -> RecheckRow:
-    first, *later = texts
+def _by_engines(texts: Sequence[JudgedBy], alarm: Alarm, scale: Scale | None, now: datetime) -> list[RecheckRow]:
+    """Each engine on the same rows."""
     start = min(_span(text.rule, alarm, now)[0] for text in texts)
-    end = _span(first.rule, alarm, now)[1]
-    kept = _streamed(alarm.entity_id, alarm.property, start, end)
+    end = _span(texts[0].rule, alarm, now)[1]
+    kept = _streamed_all(alarm, start, end)
     linked: dict[str, pl.DataFrame] = {}
     for text in texts:
         linked |= _linked(text.rule, alarm.entity, start, end)
+    return [_by_engine(engine, texts, alarm, scale, kept, linked, end) for engine in ENGINES]
+
+
+def _by_engine(
+    engine: Any, texts: Sequence[JudgedBy], alarm: Alarm, scale: Scale | None, kept: pl.DataFrame,
+    linked: Mapping[str, pl.DataFrame], end: datetime,
+) -> RecheckRow:  # fmt: skip
+    first, *later = texts
     result = recompute(
         first.book, alarm.rule, entity_as_judged(alarm.entity), kept, engine=engine, parameters=first.parameters,
         region=region(), at=alarm.opened_at, until=end, linked=linked,
@@ -211,6 +224,18 @@ def _by_gaps(
 def _streamed(entity: str, property: str, start: datetime, end: datetime) -> pl.DataFrame:
     """Rows that came by the stream. Imported history (seq 0) was never judged, so it must not move an alarm."""
     return lake().rows(entity, property, start, end).filter(pl.col("seq") > 0)
+
+
+def _streamed_all(alarm: Alarm, start: datetime, end: datetime) -> pl.DataFrame:
+    """The rows, and in them the newest that the judge has seen: the lake commits it up to a few seconds later."""
+    newest = LatestValue.objects.filter(entity=alarm.entity, property=alarm.property, observed_at__lt=end).first()
+    waits_until = time.monotonic() + MOST_SECONDS_BEHIND
+    while True:
+        kept = _streamed(alarm.entity_id, alarm.property, start, end)
+        there = newest is None or newest.observed_at < start or bool((kept["observed_at"] >= newest.observed_at).any())
+        if there or time.monotonic() > waits_until:
+            return kept
+        time.sleep(0.25)
 
 
 def _span(rule: CompiledRule, alarm: Alarm, now: datetime) -> tuple[datetime, datetime]:

@@ -88,6 +88,35 @@ def test_a_page_that_does_not_keep_up_is_told_to_fetch_anew() -> None:
     assert slow.queue.empty()
 
 
+def test_what_was_told_while_a_page_was_made_is_told_to_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    hub = Hub()
+    for now in (1_010.0, 1_020.0, 1_030.0):
+        hub.tell([value("e", EAST, at=now), value("w", WEST, at=now)])
+    east = Listener(EAST_TICKET, None, since=1_015.0)
+    hub.join(east)
+    hub.tell([value("e", EAST, at=now)])
+    assert [hint["at"] for hint in heard(east)] == [1_020.0, 1_030.0, 1_030.0]
+    now = 1_085.0
+    hub.tell([])
+    late = Listener(EAST_TICKET, None, since=1_015.0)
+    hub.join(late)
+    assert late.queue.get_nowait() == RELOAD, "what was told then is forgotten"
+    assert [hint["at"] for hint in heard(late)] == [1_030.0, 1_030.0]
+
+
+def test_of_a_storm_only_the_end_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "REMEMBER_HINTS", 10)
+    hub = Hub()
+    for number in range(50):
+        hub.tell([value(f"e{number}", EAST), value(f"f{number}", EAST)])
+    page = Listener(DISTRICT_TICKET, None, since=0.0)
+    hub.join(page)
+    assert page.queue.get_nowait() == RELOAD
+    assert len(heard(page)) == 10
+
+
 def test_a_listener_is_forgotten_when_its_page_goes_away() -> None:
     async def visit() -> None:
         hub, listener = Hub(), Listener(DISTRICT_TICKET, None)

@@ -12,6 +12,7 @@ import pytest
 from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.registry.models import Entity
+from zhiwan.city.watch import recheck
 from zhiwan.city.watch.actions.alarms import AlarmUnknown
 from zhiwan.city.watch.models import Alarm
 from zhiwan.city.watch.recheck import entity_as_judged, recheck_alarm
@@ -57,6 +58,32 @@ def test_other_engines_find_the_same_alarm() -> None:
     assert [one.opened_at for one in found.results] == [AT + timedelta(minutes=5)] * 3
     assert {one.level.id for one in found.results if one.level} == {"iii"}
     assert [one.rows for one in found.results] == [None, 4, 4]
+
+
+def test_a_row_that_the_lake_does_not_have_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alarm was cleared by a reading that the judge has committed and the lake has not."""
+    before, last = readings(*SPIKE), readings(("gauge-e", "level", 20, 3.0), seq=9)
+    judged = judge(packs_loaded.book(), world(), JudgeState(), pl.concat([before, last]), LATER)
+    commit(observations=pl.concat([before, last]), events=judged.events, now=LATER)
+    packs_loaded.lake().append(before, "t", 1)
+    monkeypatch.setattr("time.sleep", lambda _: packs_loaded.lake().append(last, "t", 2))
+    with acting_system("worker"):
+        id = str(Alarm.objects.get().id)
+    with acting(post("desk")):
+        found = recheck_alarm(alarm_id=id, at=LATER)
+    assert found.agree
+    assert [one.rows for one in found.results] == [None, 4, 4]
+
+
+def test_a_lake_that_stays_behind_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recheck, "MOST_SECONDS_BEHIND", 0.0)
+    rows = readings(*SPIKE)
+    judged = judge(packs_loaded.book(), world(), JudgeState(), rows, LATER)
+    commit(observations=rows, events=judged.events, now=LATER)
+    with acting_system("worker"):
+        id = str(Alarm.objects.get().id)
+    with acting(post("desk")):
+        assert not recheck_alarm(alarm_id=id, at=LATER).agree
 
 
 def test_a_correction_that_came_later_shows_as_a_difference() -> None:

@@ -81,6 +81,8 @@ export function startLive() {
   const page = document.body.dataset;
   if (!page.liveTicketUrl) return;
   let stream, watchdog, pause = 1000, broken = false;
+  // What was told between the making of this page (or the last beat) and the opening of its stream is told first.
+  let since = page.liveSince;
 
   const again = () => {
     stream?.close();
@@ -113,13 +115,14 @@ export function startLive() {
     }
     const url = new URL(address, location.href);
     url.searchParams.set("values", page.liveValues ?? "none");
+    url.searchParams.set("since", since);
     const before = stream;
     stream = new EventSource(url);
     stream.onopen = () => {
       alive();
       before?.close();
       pause = 1000;
-      // What changed while the stream was away is not repeated: look again at everything once.
+      // It may have been away for longer than changes are remembered: look again at everything once.
       if (broken) fetchAll();
       broken = false;
     };
@@ -128,7 +131,8 @@ export function startLive() {
     stream.addEventListener("beat", (event) => {
       alive();
       // The stream may live while the bus behind it does not: then nothing would change here, and we say so.
-      const { bus, unwell = [] } = JSON.parse(event.data);
+      const { bus, unwell = [], now } = JSON.parse(event.data);
+      since = now;
       setState(!bus ? "lost" : unwell.length ? "trouble" : "live", unwell);
     });
     stream.addEventListener("changes", (event) => {
