@@ -12,7 +12,9 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+from deltalake import DeltaTable
 from django.utils import timezone
+from typer.testing import CliRunner
 
 from servers import SERVERS
 from zhiwan.city.people import audit
@@ -22,10 +24,11 @@ from zhiwan.city.registry.models import Entity
 from zhiwan.kernel.facts.errors import CityError
 from zhiwan.kernel.facts.observations import OBSERVATION_SCHEMA
 from zhiwan.kernel.lake import Lake
-from zhiwan.run.backups import keys, restoring
+from zhiwan.run.backups import commands, keys, making, restoring
+from zhiwan.run.backups import drill as drills
 from zhiwan.run.backups.archive import BackupDamaged, read_head
 from zhiwan.run.backups.commands import check_audit
-from zhiwan.run.backups.drill import lake_rows, last_drill, run_drill
+from zhiwan.run.backups.drill import lake_content, last_drill, run_drill
 from zhiwan.run.backups.making import BackupUnderWay, Made, _alone, admin_url, describe, make_backup
 from zhiwan.run.backups.restoring import PlaceNotEmpty, open_keys, restore, verify
 
@@ -34,6 +37,18 @@ PRIVATE = "秘密字段的内容-in-the-database"
 
 def silent(_text: str) -> None:
     """Progress is for people."""
+
+
+def observations(count: int, since: int = 0) -> pl.DataFrame:
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    return pl.DataFrame(
+        [
+            {"entity": f"e{n}", "property": "level", "observed_at": at, "value": float(n), "source": "t",
+             "recorded_at": at, "quality": 0, "seq": n + 1}
+            for n in range(since, since + count)
+        ],
+        schema=OBSERVATION_SCHEMA,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -45,7 +60,8 @@ def place(migrated: Any, transactional_db: None, settings: Any) -> Path:
     (data / "maps").mkdir(exist_ok=True)
     (data / "maps" / "note.txt").write_text("a file of the place")
     # Every test begins with an empty audit; heads that were signed of a former one would rightly miss its records.
-    shutil.rmtree(data / "audit-heads", ignore_errors=True)
+    for folder in ("audit-heads", "lake", "lakes"):
+        shutil.rmtree(data / folder, ignore_errors=True)
     with acting_system("cli"):
         for number in range(30):
             Entity.objects.create(
@@ -53,17 +69,8 @@ def place(migrated: Any, transactional_db: None, settings: Any) -> Path:
             )
         audit.record("test.write", "x:1", at=timezone.now(), after={"n": 1})
     sign_heads(process="cli", at=timezone.now())
-    at = datetime(2026, 7, 1, tzinfo=UTC)
-    rows = pl.DataFrame(
-        [
-            {"entity": f"e{n}", "property": "level", "observed_at": at, "value": float(n), "source": "t",
-             "recorded_at": at, "quality": 0, "seq": n + 1}
-            for n in range(50)
-        ],
-        schema=OBSERVATION_SCHEMA,
-    )  # fmt: skip
     lake = Lake(data / "lake")
-    lake.append(rows, "app@1", 50)
+    lake.append(observations(50), "app@1", 50)
     lake.roll_up()
     return data
 
@@ -94,12 +101,16 @@ def test_what_is_restored_equals_what_was_copied(place: Path, made: Made, recove
     assert verify(made.archive, found)["database"] == made.manifest["database"]
     new = tmp_path / "new"
     restore(made.archive, found, new, say=silent)
-    assert lake_rows(new) == lake_rows(place)
-    assert lake_rows(new)["lake/observations"] == 50
+    for table in ("observations", "hourly", "daily"):
+        assert lake_content(new / "lake" / table) == lake_content(place / "lake" / table)
+    assert lake_content(new / "lake" / "observations")[0] == 50
     assert (new / "maps" / "note.txt").read_text() == "a file of the place"
     assert (new / "secret.key").read_text() == "the-signing-key-of-this-place"
     assert json.loads((new / restoring.RESTORED).read_text())["id"] == made.id
-    for apart in ("audit-heads", "secrets/audit-heads.key", "secrets/nats.json", "demo.json"):
+    assert {path.name for path in (place / "audit-heads").iterdir()} - {".lock"} == {
+        path.name for path in (new / "audit-heads").iterdir()
+    }
+    for apart in ("secrets/audit-heads.key", "lake/upkeep.lock", "secrets/nats.json", "demo.json"):
         assert not (new / apart).exists(), apart
     server = restoring.EmbeddedPostgres(new)
     server.start()
@@ -195,11 +206,11 @@ def test_without_a_recovery_key_it_says_what_to_do(place: Path, tmp_path: Path) 
 
 @pytest.mark.mission("E5")
 def test_the_drill_holds_and_finds_an_audit_that_was_changed(place: Path, tmp_path: Path) -> None:
-    heads, public = place / "audit-heads", public_key()
-    held = run_drill(place, say=silent, check_audit=lambda new, url: check_audit(new, url, heads, public))
+    public = public_key()
+    held = run_drill(place, say=silent, check_audit=lambda new, url: check_audit(new, url, public))
     assert (held.held, held.differences, held.audit) == (True, [], "whole")
-    assert held.rto_seconds > 0
-    assert held.lake_rows["lake/observations"] == [50, 50, 50]
+    assert held.restore_seconds > 0
+    assert held.lake_rows["lake/observations"] == [50, 50]
     told = last_drill(place)
     assert told is not None
     assert told["rows"] == held.rows
@@ -213,20 +224,185 @@ def test_the_drill_holds_and_finds_an_audit_that_was_changed(place: Path, tmp_pa
             for name in names:
                 connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
             connection.execute("UPDATE people_auditrecord SET after = '{\"n\": 2}' WHERE subject = 'x:1'")
-        return check_audit(new, url, heads, public)
+        return check_audit(new, url, public)
 
     spoilt = run_drill(place, say=silent, check_audit=spoiled)
     assert not spoilt.held
     assert spoilt.differences[0].startswith("audit: ")
 
 
-def test_the_newest_reading_says_how_much_would_be_lost(place: Path) -> None:
+def newest_reading(place: Path, at: datetime) -> None:
     with psycopg.connect(admin_url(place)) as connection:
+        connection.execute("DELETE FROM watch_latestvalue WHERE entity_id = 'e1'")
         connection.execute(
             "INSERT INTO watch_latestvalue"
             " (entity_id, property, observed_at, value, quality, source, recorded_at, town, space)"
-            " SELECT 'e1', 'level', now(), 1, 0, 'x', %s, '990101001', 'live'",
-            [timezone.now() - timedelta(minutes=1)],
+            " VALUES ('e1', 'level', now(), 1, 0, 'x', %s, '990101001', 'live')",
+            [at],
         )
+
+
+def test_what_came_during_the_copy_is_what_a_loss_would_take(place: Path) -> None:
+    at = timezone.now()
+    newest_reading(place, at - timedelta(minutes=1))
+    with psycopg.connect(admin_url(place)) as connection:
+        connection.execute(
+            "INSERT INTO watch_streamcursor (stream, sink, created, seq, space) VALUES ('s', 'd', 'c', 40, 'live')"
+        )
+
+    def say(text: str) -> None:
+        if text.startswith("lake"):  # the snapshot was taken
+            newest_reading(place, at - timedelta(seconds=53))
+
+    drill = run_drill(place, say=say, stream_ends=lambda streams: dict.fromkeys(streams, 47))
+    assert (drill.held, drill.uncommitted) == (True, 7)
+    assert drill.rpo_seconds == pytest.approx(7.0)
+    assert "RPO 7.0 s" in drills.report_text(drill)
+
+
+def test_a_checkpoint_that_is_written_during_the_copy_spoils_nothing(
+    place: Path, recovery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log was listed, then a writer commits and makes a checkpoint, and its hint names what was not listed."""
+    listed = making._of_table
+
+    def then_checkpointed(table: Path) -> tuple[list[Path], int]:
+        found = listed(table)
+        if table.name == "observations":
+            Lake(place / "lake").append(observations(3, since=50), "app@1", 53)
+            DeltaTable(str(table)).create_checkpoint()
+            assert (table / "_delta_log" / "_last_checkpoint").exists()
+        return found
+
+    monkeypatch.setattr(making, "_of_table", then_checkpointed)
+    made = make_backup(place, tmp_path / "to", tmp_path / "apart", say=silent)
+    restore(made.archive, opened(made, recovery), tmp_path / "new", say=silent)
+    assert lake_content(tmp_path / "new" / "lake" / "observations")[0] == 50
+
+
+def empty_hourly(place: Path) -> None:
+    DeltaTable(str(place / "lake" / "hourly")).delete()
+
+
+def change_observation(place: Path) -> None:
+    DeltaTable(str(place / "lake" / "observations")).update(updates={"value": "value + 1"}, predicate="entity = 'e7'")
+
+
+def lose_file(place: Path) -> None:
+    next((place / "lake" / "observations").rglob("*.parquet")).unlink()
+
+
+def change_entities(place: Path) -> None:
+    server = restoring.EmbeddedPostgres(place)
+    server.start()
+    try:
+        with psycopg.connect(admin_url(place)) as connection:
+            connection.execute("UPDATE registry_entity SET name = name || 'x' WHERE id = 'e3'")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("spoil", [empty_hourly, change_observation, lose_file, change_entities])
+def test_the_drill_finds_what_is_not_as_it_was(
+    place: Path, spoil: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restored(archive: Path, found: keys.Keys, new: Path, **more: Any) -> dict[str, Any]:
+        manifest = restore(archive, found, new, **more)
+        spoil(new)
+        return manifest
+
+    monkeypatch.setattr(drills, "restore", restored)
     drill = run_drill(place, say=silent)
-    assert (drill.held, drill.rpo_seconds) == (True, 0.0)
+    assert not drill.held
+    assert len(drill.differences) == 1, drill.differences
+
+
+def test_a_lake_that_does_not_open_is_not_restored(
+    place: Path, recovery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = making._of_table
+
+    def without_a_file(table: Path) -> tuple[list[Path], int]:
+        files, version = listed(table)
+        return [path for path in files if path.suffix != ".parquet" or table.name != "observations"], version
+
+    monkeypatch.setattr(making, "_of_table", without_a_file)
+    made = make_backup(place, tmp_path / "to", tmp_path / "apart", say=silent)
+    with pytest.raises(restoring.NotAsItWas, match="1 of its files are missing"):
+        restore(made.archive, opened(made, recovery), tmp_path / "new", say=silent)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_restored_audit_is_whole_and_goes_on(made: Made, recovery: Path, tmp_path: Path) -> None:
+    """Without anything put back by hand; lines that were signed after the snapshot are not in it."""
+    sign_heads(process="cli", at=timezone.now())
+    new = tmp_path / "new"
+    restore(made.archive, opened(made, recovery), new, say=silent)
+    server = restoring.EmbeddedPostgres(new)
+    urls = server.start()
+    try:
+        assert check_audit(new, urls.login, public_key()) == ""
+        heads = next((new / "audit-heads").glob("heads-*.ndjson"))
+        lines = heads.read_bytes().splitlines(keepends=True)
+        heads.write_bytes(b"".join(lines[:-1]))
+        assert "ends with line" in check_audit(new, urls.login, public_key())
+    finally:
+        server.stop()
+
+
+def test_a_story_that_is_dropped_during_the_copy_is_left_out(
+    place: Path, recovery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(place / "lakes" / "typhoon")
+    lake.append(observations(5), "app@1", 5)
+    listed = making._of_table
+
+    def then_dropped(table: Path) -> tuple[list[Path], int]:
+        found = listed(table)
+        if "typhoon" in table.parts:
+            shutil.rmtree(place / "lakes" / "typhoon")
+        return found
+
+    monkeypatch.setattr(making, "_of_table", then_dropped)
+    made = make_backup(place, tmp_path / "to", tmp_path / "apart", say=silent)
+    assert made.manifest["dropped"] == ["lakes/typhoon"]
+    restore(made.archive, opened(made, recovery), tmp_path / "new", say=silent)
+    assert not (tmp_path / "new" / "lakes" / "typhoon").exists()
+
+
+def test_no_room_is_said_and_leaves_nothing(
+    place: Path, recovery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zhiwan.run.backups.archive.Sealed._push", full)
+    to, apart = tmp_path / "to", tmp_path / "apart"
+    with pytest.raises(making.NotWritten, match="No space left"):
+        make_backup(place, to, apart, say=silent)
+    assert list(to.iterdir()) == list(apart.iterdir()) == []
+
+
+def test_a_restore_that_was_cut_off_is_not_written_over(made: Made, recovery: Path, tmp_path: Path) -> None:
+    (tmp_path / ".new.restoring").mkdir()
+    with pytest.raises(restoring.RestoreUnderWay, match="remove that folder"):
+        restore(made.archive, opened(made, recovery), tmp_path / "new", say=silent)
+
+
+@pytest.mark.parametrize("words", [("destroy", "KEY", "--reason", "x"), ("key", "FILE")])
+def test_what_cannot_be_put_into_the_audit_is_not_done(
+    place: Path, made: Made, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise audit_away
+
+    audit_away = psycopg.OperationalError("the database is away")
+    monkeypatch.setattr(commands, "make_django_ready", lambda data: None)
+    monkeypatch.setattr(audit, "record", away)
+    named = {"KEY": str(made.key_file), "FILE": str(tmp_path / "second.key")}
+    before = (place / keys.PUBLIC).read_text()
+    done = CliRunner().invoke(commands.backup_app, [*(named.get(one, one) for one in words), "--data", str(place)])
+    assert done.exception is audit_away
+    assert made.key_file.exists()
+    assert not (tmp_path / "second.key").exists()
+    assert (place / keys.PUBLIC).read_text() == before

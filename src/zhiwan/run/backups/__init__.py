@@ -5,5 +5,6 @@ keys.py       one key for each backup, sealed to a recovery key that is kept els
 making.py     a consistent picture of a running Zhiwan: dump first, then the lake, which may only be newer
 restoring.py  into an empty place, or nothing at all
 drill.py      restore into an empty place, compare, measure, report
+starting.py   the restored place started as a person would
 commands.py   what the command line says
 """

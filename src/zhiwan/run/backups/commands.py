@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zhiwan.kernel.facts.errors import CityError
 from zhiwan.run.django_ready import make_django_ready
 
 backup_app = typer.Typer(help="Copies of everything, sealed, with the keys apart.", invoke_without_command=True)
@@ -38,10 +39,15 @@ def backup(
     if to.resolve() == keys_to.resolve():
         raise typer.BadParameter("--keys-to must be another folder than --to: who has both opens the backup")
     make_django_ready(data)
-    from zhiwan.run.backups.making import make_backup
+    from zhiwan.run.backups.making import make_backup, remove
 
-    made = make_backup(data, to, keys_to, say=typer.echo)
-    _record("backup.make", f"backup:{made.id}", {"megabytes": round(made.bytes / 1e6, 1)})
+    _require("backup.make")
+    made = make_backup(data, to, keys_to, say=typer.echo, stream_ends=_stream_ends)
+    try:
+        _record("backup.make", f"backup:{made.id}", {"megabytes": round(made.bytes / 1e6, 1)})
+    except BaseException:
+        remove(made)  # no copy of everything that nobody knows of
+        raise
     typer.echo(f"its key, sealed to the recovery key: {made.key_file}")
 
 
@@ -54,8 +60,8 @@ def key(
     make_django_ready(data)
     from zhiwan.run.backups.keys import new_recovery_key
 
+    _record("backup.key", "backup:recovery-key", {"file": file.name})
     new_recovery_key(file, data.resolve())
-    _record("backup.key", "backup:recovery-key", {})
     typer.echo(f"{file} opens the backups that are made from now on. Keep it away from this machine, in two places.")
 
 
@@ -79,9 +85,12 @@ def destroy(
     """Make a backup unreadable for good by destroying its key."""
     make_django_ready(data)
     from zhiwan.run.backups.keys import destroy as destroy_key
+    from zhiwan.run.backups.keys import id_of
 
-    id = destroy_key(key_file)
+    # The receipt first: a key that is gone without one could not be told from one that was lost.
+    id = id_of(key_file)
     _record("backup.destroy", f"backup:{id}", {"reason": reason[:200]})
+    destroy_key(key_file)
     typer.echo(f"the key of backup {id} is destroyed; copies of {key_file.name} elsewhere have to be destroyed there")
 
 
@@ -99,29 +108,33 @@ def restore(
     restoring.restore(archive, keys, data, say=typer.echo)
 
 
-def drill(data: Data = DEFAULT_DATA) -> None:
+def drill(
+    data: Data = DEFAULT_DATA,
+    start: Annotated[bool, typer.Option(help="Start the restored place too, until it is healthy (RTO).")] = True,
+) -> None:
     """Make a backup, restore it into an empty place, compare and measure; exit code 1 when something differs."""
     make_django_ready(data)
     from zhiwan.run.backups.drill import report_text, run_drill
+    from zhiwan.run.backups.starting import until_healthy
 
-    with tempfile.TemporaryDirectory(prefix="zw-heads-") as folder:
-        heads = Path(folder) / "heads"
-        # The heads that were signed before the copy: the ones signed after it know records that it cannot have.
-        source = Path(os.environ.get("ZHIWAN_AUDIT_HEADS") or data / "audit-heads")
-        if source.is_dir():
-            shutil.copytree(source, heads)
-        public = _public_key()
-        found = run_drill(data, say=typer.echo, check_audit=lambda place, url: check_audit(place, url, heads, public))
-    _record("backup.drill", "backup:drill", {"held": found.held, "rto_seconds": round(found.rto_seconds, 1)})
+    _require("backup.drill")
+    public = _public_key()
+    found = run_drill(
+        data,
+        say=typer.echo,
+        check_audit=lambda place, url: check_audit(place, url, public),
+        start=until_healthy if start else None,
+        stream_ends=_stream_ends,
+    )
+    _record("backup.drill", "backup:drill", {"held": found.held, "rto_seconds": found.rto_seconds})
     typer.echo(report_text(found))
     raise typer.Exit(0 if found.held else 1)
 
 
-def check_audit(place: Path, url: str, heads: Path, public: str) -> str:
-    """What `zhiwan audit verify` finds in a restored place, by the heads of the source; empty when it is whole."""
+def check_audit(place: Path, url: str, public: str) -> str:
+    """What `zhiwan audit verify` finds in a restored place, by the signed heads that came along; empty when whole."""
     words = [sys.executable, "-m", "zhiwan.run.cli", "audit", "verify", "--json", "--data", str(place)]
-    if heads.is_dir():
-        words += ["--heads", str(heads), "--key", public]
+    words += ["--heads", str(place / "audit-heads"), "--key", public]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ZHIWAN_NATS")}
     environment |= {
         "ZHIWAN_DATA": str(place),
@@ -137,18 +150,51 @@ def check_audit(place: Path, url: str, heads: Path, public: str) -> str:
         return (done.stderr or done.stdout).strip()[-500:]
 
 
+def _stream_ends(streams: list[str]) -> dict[str, int]:
+    """The last sequence number of each; of a bus that does not answer, none."""
+    from zhiwan.city.packs_loaded import the_bus
+
+    found = {}
+    with contextlib.suppress(CityError, OSError, TimeoutError):
+        for stream in streams:
+            found[stream] = the_bus().last_stored(stream)
+    return found
+
+
 def _public_key() -> str:
     from zhiwan.city.people.auditing.signing import public_key
 
     return public_key()
 
 
+def _require(action: str) -> None:
+    from zhiwan.city.people import guard
+
+    with _as_command():
+        guard.require(action)
+
+
 def _record(action: str, subject: str, after: dict[str, object]) -> None:
     from django.utils import timezone
 
     from zhiwan.city.people import audit, guard
-    from zhiwan.city.people.acting import acting_system
 
-    with acting_system("cli"):
+    with _as_command():
         guard.require(action)
         audit.record(action, subject, at=timezone.now(), after=after)
+
+
+@contextlib.contextmanager
+def _as_command() -> Iterator[None]:
+    """Acting as the command line. Raises DatabaseNotHere."""
+    from django.conf import settings
+    from django.db import OperationalError
+
+    from zhiwan.city.people.acting import acting_system
+    from zhiwan.run.backups.making import DatabaseNotHere
+
+    try:
+        with acting_system("cli"):
+            yield
+    except OperationalError as problem:
+        raise DatabaseNotHere(data=settings.ZHIWAN_DATA, why=str(problem).strip().splitlines()[0]) from problem

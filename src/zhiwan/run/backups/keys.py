@@ -98,12 +98,17 @@ def unseal(file: Path, recovery: PrivateKey) -> Keys:
         raise KeyRefused(path=file, why="It was sealed to another recovery key, or is damaged") from problem
 
 
-def destroy(file: Path) -> str:
-    """Make a backup unreadable for good: overwrite its key file, then remove it. Its id, for the receipt."""
+def id_of(file: Path) -> str:
+    """Of which backup this is the key. Raises KeyRefused."""
     try:
-        id = str(json.loads(file.read_text())["id"])
+        return str(json.loads(file.read_text())["id"])
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise KeyRefused(path=file, why="It is no key file of a backup") from problem
+
+
+def destroy(file: Path) -> str:
+    """Make a backup unreadable for good: overwrite its key file, then remove it. Its id, for the receipt."""
+    id = id_of(file)
     with file.open("r+b") as opened:
         opened.write(random(file.stat().st_size))
         opened.flush()
