@@ -235,43 +235,6 @@ def test_a_device_hears_its_own_commands_only(broker: Broker, connect: Callable[
     assert device.heard == [b"d14"]
 
 
-def change(urls: Urls, statement: str) -> None:
-    with psycopg.connect(urls.owner) as connection:
-        connection.execute(f"UPDATE registry_device SET {statement}")
-
-
-def test_a_revoked_device_is_cut_off_within_five_seconds_and_stays_out_until_it_is_restored(
-    registered: Urls, connect: Callable[..., Device]
-) -> None:
-    revoked, other = connect("d20"), connect("d21")
-    change(registered, "enabled = false, changed_at = now() WHERE id = 'd20'")
-    assert wait_until(lambda: revoked.gone, 5)
-    assert (connect("d20").answer, other.gone) == ("Not authorized", False)
-    change(registered, "enabled = true, changed_at = now() WHERE id = 'd20'")
-    assert wait_until(lambda: connect("d20").answer == "Success", 10)
-
-
-def test_a_stolen_secret_opens_nothing_at_once_and_a_rotated_one_until_its_overlap_ends(
-    registered: Urls, connect: Callable[..., Device]
-) -> None:
-    digest = hashlib.sha256(b"new").hexdigest()
-    stolen = connect("d22")
-    change(registered, f"secret_hash = '\\x{digest}', changed_at = now() WHERE id = 'd22'")
-    assert wait_until(lambda: stolen.gone, 5)
-    assert connect("d22").answer == "Not authorized"
-    assert connect("d22", password="new").answer == "Success"
-    rotated = connect("d23")
-    change(
-        registered,
-        f"previous_hash = secret_hash, secret_hash = '\\x{digest}', previous_until = now() + interval '4 s'"
-        " WHERE id = 'd23'",
-    )
-    assert not wait_until(lambda: rotated.gone, 2), "it has time to change over"
-    assert wait_until(lambda: rotated.gone, 8)
-    assert connect("d23").answer == "Not authorized"
-    assert connect("d23", password="new").answer == "Success"
-
-
 def test_two_thousand_devices_are_in_within_seconds(broker: Broker) -> None:
     def text(value: str) -> bytes:
         return struct.pack(">H", len(value)) + value.encode()

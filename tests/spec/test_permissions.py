@@ -90,7 +90,7 @@ SUBJECTS: dict[str, str] = {
     "map_card": "entity", "entity": "entity", "entity_reveal": "entity",
     "alarm": "alarm", "alarm_acknowledge": "alarm", "alarm_recompute": "alarm",
     "warning": "warning", "warning_move": "warning", "response": "response", "response_end": "response",
-    "device_move": "device", "task_move": "task", "case": "case", "case_move": "case", "set_aside_move": "set_aside",
+    "task_move": "task", "case": "case", "case_move": "case", "set_aside_move": "set_aside",
 }  # fmt: skip
 #: Parts of an address that name no thing.
 PARTS: dict[str, dict[str, Any]] = {

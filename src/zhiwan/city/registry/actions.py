@@ -19,7 +19,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -225,29 +225,21 @@ def create_devices(
 
 
 @transaction.atomic
-def renew_secret(*, device_id: str, overlap: timedelta = timedelta(), at: datetime | None = None) -> str:
-    """A new secret. The old one opens for the overlap; without one, what is connected with it is cut off at once."""
+def renew_secret(*, device_id: str, at: datetime | None = None) -> str:
+    """A new secret; the old one opens nothing any more (an open connection lives until it closes)."""
     guard.require("registry.change")
-    secret, now = secrets.token_urlsafe(16), timezone.now()
-    device = Device.objects.select_for_update().filter(id=device_id).first()
-    if device is None:
+    secret = secrets.token_urlsafe(16)
+    if Device.objects.filter(id=device_id).update(secret_hash=digest(secret)) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
-    device.previous_hash = device.secret_hash if overlap else None
-    device.previous_until = now + overlap if overlap else None
-    device.secret_hash = digest(secret)
-    if not overlap:
-        device.changed_at = now
-    device.save(update_fields=["previous_hash", "previous_until", "secret_hash", "changed_at"])
-    after = {"overlap_hours": overlap / timedelta(hours=1)}
-    audit.record("registry.renew_secret", f"device:{device_id}", at=at or clock.now(), after=after)
+    audit.record("registry.renew_secret", f"device:{device_id}", at=at or clock.now())
     return secret
 
 
 @transaction.atomic
 def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = None) -> None:
-    """Let a device in, or keep it out: what is connected is cut off within seconds."""
+    """Let a device in, or keep it out."""
     guard.require("registry.change")
-    if Device.objects.filter(id=device_id).update(enabled=enabled, changed_at=timezone.now()) != 1:
+    if Device.objects.filter(id=device_id).update(enabled=enabled) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record("registry.set_device_enabled", f"device:{device_id}", at=at or clock.now(), after={"enabled": enabled})
 

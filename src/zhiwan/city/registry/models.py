@@ -128,20 +128,13 @@ class Relation(models.Model):
 
 
 class Device(models.Model):
-    """A credential that reports for one entity. Only the SHA-256 of its secret is kept.
-
-    After a rotation the secret before it opens until `previous_until`. `changed_at` is the platform's clock: by it the
-    door finds whom to look at again (run/broker_door/cutting.py).
-    """
+    """A credential that reports for one entity. Only the SHA-256 of its secret is kept."""
 
     id = models.CharField(primary_key=True, max_length=64)
     entity = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="devices")
     town = models.CharField(max_length=9, blank=True)
     space = space_field()
     secret_hash = models.BinaryField(max_length=32)
-    previous_hash = models.BinaryField(max_length=32, null=True)
-    previous_until = models.DateTimeField(null=True)
-    changed_at = models.DateTimeField(null=True, db_index=True)
     enabled = models.BooleanField(default=True)
     simulated = models.BooleanField(default=False)
     created_at = models.DateTimeField()

@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.paging import Page, paged
@@ -92,7 +90,6 @@ class DeviceRow:
     entity: str
     enabled: bool
     simulated: bool
-    old_secret_until: datetime | None = None  # the secret before a rotation still opens
 
 
 @dataclass(frozen=True)
@@ -252,7 +249,7 @@ def entity_detail(id: str) -> EntityDetail | None:
         fields=_field_rows(entity),
         links=links,
         devices=[
-            DeviceRow(device.id, id, device.enabled, device.simulated, _still(device.previous_until))
+            DeviceRow(device.id, id, device.enabled, device.simulated)
             for device in Device.objects.filter(entity=entity).order_by("id")
         ],
         zones=list(Zone.objects.filter(members__entity=entity).order_by("id")),
@@ -268,10 +265,6 @@ def _link(link: str, owner: Entity, other: Entity, outgoing: bool) -> LinkRow:
     kind = packs().types.get(owner.type)
     declared = kind.links.get(link) if kind else None
     return LinkRow(link, declared.title if declared else Text(zh=link, en=link), outgoing, entity_row(other))
-
-
-def _still(until: datetime | None) -> datetime | None:
-    return until if until is not None and until > timezone.now() else None
 
 
 def _field_rows(entity: Entity) -> list[FieldRow]:
@@ -299,14 +292,6 @@ def type_counts() -> list[TypeCount]:
         for pack in packs().packs
         for kind in pack.types
     ]
-
-
-def device(id: str) -> DeviceRow | None:
-    """One device that the acting post may see."""
-    found = Device.objects.filter(id=id).first()
-    if found is None:
-        return None
-    return DeviceRow(found.id, found.entity_id, found.enabled, found.simulated, _still(found.previous_until))
 
 
 def device_counts() -> DeviceCounts:

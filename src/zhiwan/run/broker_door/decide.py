@@ -28,12 +28,10 @@ class Knock:
 
 @dataclass(frozen=True)
 class KnownDevice:
-    """What the registry knows of a device: the SHA-256 of its secrets (of the one before a rotation while it still
-    opens) and whether it may come in at all."""
+    """What the registry knows of a device: the SHA-256 of its secret and whether it may come in at all."""
 
     secret_hash: bytes
     enabled: bool
-    previous_hash: bytes = b""
 
 
 def refusal(knock: Knock, known: KnownDevice | None) -> str | None:
@@ -47,7 +45,6 @@ def refusal(knock: Knock, known: KnownDevice | None) -> str | None:
     given = hashlib.sha256(knock.password.encode()).digest()
     # Compared in any case, so that the time of the answer does not tell which devices there are.
     right = hmac.compare_digest(given, known.secret_hash if known else bytes(32))
-    right |= hmac.compare_digest(given, known.previous_hash if known and known.previous_hash else bytes(32))
     if known is None:
         return "UNKNOWN_DEVICE"
     if not right:

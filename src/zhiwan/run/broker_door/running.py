@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,6 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from zhiwan.run.broker_door.best_effort import BestEffort
-from zhiwan.run.broker_door.cutting import Cutter
 from zhiwan.run.broker_door.decide import DEVICE_ID, KnownDevice, permissions, refusal
 from zhiwan.run.broker_door.refusals import BrokerLog, Refusals
 from zhiwan.run.broker_door.tokens import Issuer, Request, read_request
@@ -53,17 +52,11 @@ class RegisteredDevices:
         self._pool = pool
 
     async def find(self, ids: Sequence[str]) -> dict[str, KnownDevice]:
-        query = (
-            "SELECT id, secret_hash, enabled, CASE WHEN previous_until > now() THEN previous_hash END"
-            " FROM registry_device WHERE id = ANY(%s)"
-        )
+        query = "SELECT id, secret_hash, enabled FROM registry_device WHERE id = ANY(%s)"
         async with self._pool.connection() as connection:
             await connection.execute("SELECT set_config('zhiwan.space', '*', true)")  # devices of every space
             rows = await (await connection.execute(query, [list(ids)])).fetchall()
-        return {
-            str(device): KnownDevice(bytes(digest), bool(enabled), bytes(previous or b""))
-            for device, digest, enabled, previous in rows
-        }
+        return {str(device): KnownDevice(bytes(digest), bool(enabled)) for device, digest, enabled in rows}
 
 
 class Lookup:
@@ -89,11 +82,6 @@ class Lookup:
             self._asked[device] = asyncio.get_running_loop().create_future()
         return await asyncio.shield(self._asked[device])
 
-    def forget(self, devices: Iterable[str]) -> None:
-        """Ask the registry again at their next knock."""
-        for device in devices:
-            self._known.pop(device, None)
-
     async def _resolve(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
         asked, self._asked = self._asked, {}
@@ -118,7 +106,7 @@ class Door:
 
     def __init__(self, issuer: Issuer, devices: Devices, refusals: Refusals) -> None:
         self._issuer = issuer
-        self.lookup = Lookup(devices)
+        self._lookup = Lookup(devices)
         self._refusals = refusals
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -143,7 +131,7 @@ class Door:
 
     async def _decide(self, request: Request) -> bytes:
         try:
-            known = await self.lookup.get(request.knock.user)
+            known = await self._lookup.get(request.knock.user)
         except Exception as problem:
             # Closed, not open, while the registry does not answer; devices try again by themselves.
             log.warning("registry does not answer: %s", problem)
@@ -219,10 +207,7 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
         await best_effort.listen()
         client = await connect(setting.bus, setting.door_file, "door")
         issuer = Issuer(signing["issuer"], signing["account"])
-        door = Door(issuer, RegisteredDevices(pool), refusals)
-        await door.listen(client)
-        system = await nats.connect(setting.bus, **signing["system"], name="door", max_reconnect_attempts=-1)
-        cutter = Cutter(pool, system, door.lookup.forget)
+        await Door(issuer, RegisteredDevices(pool), refusals).listen(client)
         log.warning("the door is open")
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
@@ -230,10 +215,8 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
             for code, device in broker.new_refusals() if broker else ():
                 refusals.add(code, device)
             await refusals.flush(pool)
-            await cutter.cut()
             await _tell(pool, listening=client.is_connected)
         best_effort.stop()
-        await system.close()
         await client.close()
         await platform.close()
 

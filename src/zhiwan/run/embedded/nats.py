@@ -192,15 +192,7 @@ class EmbeddedNats:
     def _address(self, port: int, found: dict[str, str]) -> Address:
         folder = self.data / "secrets"
         private_file(folder / "nats-platform.json", json.dumps({"user": PLATFORM, "password": found[PLATFORM]}))
-        # The door ends connections of revoked devices as the system's user.
-        system = {"user": SYSTEM, "password": found[SYSTEM]}
-        door = {
-            "user": DOOR,
-            "password": found[DOOR],
-            "issuer": found[ISSUER],
-            "account": "ZHIWAN",
-            "system": system,
-        }
+        door = {"user": DOOR, "password": found[DOOR], "issuer": found[ISSUER], "account": "ZHIWAN"}
         private_file(folder / "nats-door.json", json.dumps(door))
         return Address(
             url=f"nats://127.0.0.1:{port}",

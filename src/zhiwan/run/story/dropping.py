@@ -15,7 +15,6 @@ from pathlib import Path
 
 from django.apps import apps
 from django.db import connection, transaction
-from django.utils import timezone
 
 from zhiwan.city.packs_loaded import lake_folder, the_bus
 from zhiwan.city.people.acting import LIVE, acting_system
@@ -48,7 +47,7 @@ def drop_space(space: str) -> dict[str, int]:
             raise SpaceUnknown(space=space)
     with stopped(space):
         with acting_system("cli", space=space):
-            Device.objects.update(enabled=False, changed_at=timezone.now())
+            Device.objects.update(enabled=False)
         for stream in STREAMS:
             the_bus().drop_reader(stream.name, space)
         _await_live_worker()
