@@ -41,7 +41,9 @@ SELECT c.id, c.space, c.device_id, c.command, c.argument, c.asked_at, c.expires_
 FROM registry_devicecommand c JOIN registry_device d ON d.id = c.device_id
 WHERE c.state IN ('asked', 'sent', 'delivered') ORDER BY c.id LIMIT %s
 """
-SENT = "UPDATE registry_devicecommand SET state = 'sent', seq = %s, server = %s, cid = %s WHERE id = %s AND state = 'asked'"
+SENT = """
+UPDATE registry_devicecommand SET state = 'sent', seq = %s, server = %s, cid = %s WHERE id = %s AND state = 'asked'
+"""
 DELIVERED = "UPDATE registry_devicecommand SET state = 'delivered', delivered_at = %s WHERE id = %s AND state = 'sent'"
 AGAIN = "UPDATE registry_devicecommand SET state = 'asked', seq = NULL WHERE id = %s AND state = 'sent'"
 EXPIRED = "UPDATE registry_devicecommand SET state = 'expired' WHERE id = %s AND state <> 'answered'"

@@ -25,7 +25,7 @@ GATHER_SECONDS = 0.05
 AGAIN_SECONDS = 1.5
 #: Clocks of one machine agree; those of a broker elsewhere nearly.
 MARGIN = timedelta(seconds=1)
-#: A cut that is younger is one of the notice at hand: whatever connected before the notice was let in by the old secret.
+#: A cut that is younger is that of the notice at hand: what connected before the notice came in with the old secret.
 RECENT = timedelta(minutes=1)
 #: More devices than that are found faster in the list of all connections.
 ONE_BY_ONE = 20
