@@ -1,6 +1,6 @@
 """Runs the measurements one after the other and writes docs/bench/results.md. Started by bench/run.
 
-    bench/run [--full] [NAME...]        NAME: judge intake http loop loop_batching history audit pages
+    bench/run [--full] [NAME...]        NAME: judge intake http loop loop_batching reconnect history audit pages
 
 A measurement that fails or takes too long is a row of the table like any other. Results of measurements that were not
 run this time stay as they are, with their own date.
@@ -48,6 +48,7 @@ MEASUREMENTS = (
         short="--connections 1000 --rates 2500 --readings 10",
     ),
     Measurement("http", "bench.http_door", "--seconds 20 --rates 100 60 25"),
+    Measurement("reconnect", "bench.reconnect", "--devices 15000", short="--devices 3000"),
     Measurement("history", "bench.history", "--devices 40000"),
     Measurement("audit", "bench.audit", "--seconds 20 --rounds 3"),
     Measurement("pages", "bench.pages", "--repeats 5 --stream-seconds 30"),
