@@ -84,3 +84,17 @@ def test_a_new_secret_is_shown_once_and_may_be_copied(product: Product, visit: V
     page.get_by_role("button", name="复制").click()
     page.goto(address)
     expect(card.get_by_text("旧密钥有效至")).to_be_visible()
+
+
+def test_a_command_is_asked_taken_and_answered(product: Product, visit: Visit) -> None:
+    page = visit("/entities?type=LampPost")
+    page.locator("main a[href^='/entities/']").first.click()
+    page.wait_for_url("**/entities/*")
+    card = page.locator("section[id^='device-']").first
+    card.get_by_label("调光").fill("40")
+    card.get_by_role("button", name="发指令", exact=True).click()
+    confirm(page)
+    commands = card.locator("ul[id^='commands-']")
+    expect(commands).to_contain_text("40 %")
+    expect(commands.get_by_text("已答复")).to_be_visible(timeout=20_000)
+    expect(commands).to_contain_text("模拟设备已收到")

@@ -80,7 +80,7 @@ def test_a_rotation_keeps_the_old_secret_for_a_while_and_a_compromised_one_not(p
         assert row.cut_at is not None
     with acting_system("cli"):
         told = AuditRecord.objects.filter(action="device.rotate").order_by("seq").values_list("after", flat=True)
-        assert [one["at_once"] for one in told] == [False, True]
+        assert [(one or {})["at_once"] for one in told] == [False, True]
 
 
 def test_a_revoked_device_keeps_its_place_in_the_worker_and_comes_back(pump: Any) -> None:
