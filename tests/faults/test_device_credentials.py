@@ -57,6 +57,15 @@ class TestRotation:
         assert device.answer == "Success"
         assert wait_until(lambda: device.gone, 4 + CUT)
 
+    def test_a_session_from_before_the_rotation_ends_with_the_overlap_too(
+        self, connect: Connect, registry: Urls
+    ) -> None:
+        device = connect("d106")
+        with acting_system("cli"):
+            devices.rotate(device_id="d106", at=datetime.now(UTC) - timedelta(hours=24) + timedelta(seconds=3))
+        assert own(device, "d106")
+        assert wait_until(lambda: device.gone, 3 + CUT)
+
     def test_a_compromised_secret_ends_at_once_with_its_connection(self, connect: Connect, registry: Urls) -> None:
         thief = connect("d104")
         with acting_system("cli"):

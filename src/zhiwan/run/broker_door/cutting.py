@@ -37,6 +37,7 @@ ON CONFLICT (device_id) DO UPDATE
 SET server = excluded.server, cid = excluded.cid, since = excluded.since, until = NULL WHERE c.since <= excluded.since
 """
 WENT = "UPDATE registry_deviceconnection SET until = %s WHERE device_id = %s AND server = %s AND cid = %s"
+ENDED = "SELECT id FROM registry_device WHERE old_until > %s AND old_until <= %s"
 GONE = (
     "UPDATE registry_deviceconnection SET until = %(at)s"
     " WHERE until IS NULL AND since < %(at)s AND NOT device_id = ANY(%(live)s)"
@@ -46,6 +47,9 @@ GONE = (
 def must_go(connection: Connection, known: KnownDevice | None, heard: datetime) -> bool:
     """Whether a connection may not go on, given what the registry says now and when its change was heard."""
     if known is None or not known.enabled:
+        return True
+    # Who came in before an overlap ended may have done so with the old secret; one reconnection tells.
+    if known.old_until is not None and connection.since < known.old_until <= datetime.now(UTC):
         return True
     if known.cut_at is None:
         return False
@@ -60,6 +64,7 @@ class Cutter:
         self._broker, self._devices, self._lookup, self._pool = broker, devices, lookup, pool
         self._changed: dict[str, datetime] = {}
         self._all = False
+        self._looked = datetime.now(UTC)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[int]] = set()
         self._events: list[tuple[bool, Connection, datetime]] = []
@@ -90,6 +95,8 @@ class Cutter:
             changed, self._changed = self._changed, {}
             everything, self._all = self._all, False
             try:
+                for device in await self._overlaps_ended():
+                    changed.setdefault(device, datetime.now(UTC))
                 if everything:
                     await self._compare_all()
                 await self._cut(changed)
@@ -99,6 +106,15 @@ class Cutter:
             except Exception:
                 log.exception("connections are not cut yet")
                 self._put_back(changed, everything)
+
+    async def _overlaps_ended(self) -> list[str]:
+        """Devices whose old secret ended since the last look; those before our start are found by looking at all."""
+        now = datetime.now(UTC)
+        async with self._pool.connection() as connection:
+            await connection.execute("SELECT set_config('zhiwan.space', '*', true)")
+            rows = await (await connection.execute(ENDED, [self._looked, now])).fetchall()
+        self._looked = now
+        return [str(row[0]) for row in rows]
 
     def _put_back(self, changed: dict[str, datetime], everything: bool) -> None:
         self._changed = {**changed, **self._changed}
@@ -128,7 +144,10 @@ class Cutter:
         suspects = {
             device
             for device in changed
-            if (one := known.get(device)) is None or not one.enabled or one.cut_at is not None
+            if (one := known.get(device)) is None
+            or not one.enabled
+            or one.cut_at is not None
+            or one.old_until is not None
         }
         if len(suspects) > ONE_BY_ONE:
             live = [one for one in await self._broker.connections() if one.device in suspects]

@@ -9,6 +9,7 @@ from zhiwan.city.sql.scopes import child_table, may_look, share_rights
 from zhiwan.city.sql.spaces import readable_everywhere, space_field
 
 TELL = [
+    "CREATE INDEX registry_device_overlap ON registry_device (old_until) WHERE old_until IS NOT NULL",
     # registry_tell_device: channel device_changed, the id. Of a device that goes, its connection is forgotten too.
     """
     CREATE FUNCTION registry_tell_device() RETURNS trigger LANGUAGE plpgsql
