@@ -1,6 +1,7 @@
 """Runs the measurements one after the other and writes docs/bench/results.md. Started by bench/run.
 
-    bench/run [--full] [NAME...]        NAME: judge intake http loop loop_batching history audit peers pages
+    bench/run [--full] [NAME...]
+        NAME: judge intake http loop loop_batching reconnect history audit peers pages
 
 A measurement that fails or takes too long is a row of the table like any other. Results of measurements that were not
 run this time stay as they are, with their own date.
@@ -48,6 +49,7 @@ MEASUREMENTS = (
         short="--connections 1000 --rates 2500 --readings 10",
     ),
     Measurement("http", "bench.http_door", "--seconds 20 --rates 100 60 25"),
+    Measurement("reconnect", "bench.reconnect", "--devices 15000", short="--devices 3000"),
     Measurement("history", "bench.history", "--devices 40000"),
     Measurement("audit", "bench.audit", "--seconds 20 --rounds 3"),
     Measurement("peers", "bench.peers", "--devices 8000 --seconds 20 --rate 12500 --probes 40"),

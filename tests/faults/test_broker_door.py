@@ -2,136 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import hashlib
-import shutil
 import socket
 import struct
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-import paho.mqtt.client as paho
 import psycopg
 import pytest
+from door_trial import READING, Broker, Device, secret, wait_until
 
-from zhiwan.kernel.bus.messages import INTAKE, MQTT
-from zhiwan.kernel.bus.nats_bus import NatsBus
-from zhiwan.run.broker_door.decide import Knock, KnownDevice, refusal
+from zhiwan.run.broker_door.decide import Knock, KnownDevice, judge
 from zhiwan.run.broker_door.refusals import refusal_in
-from zhiwan.run.broker_door.running import Setting, serve
-from zhiwan.run.embedded.nats import Address, EmbeddedNats, free_port
 from zhiwan.run.embedded.postgres import Urls
 
 pytestmark = pytest.mark.nats
-READING = b'{"values": {"level": 3.3}}'
-
-
-def secret(device: str) -> str:
-    return f"secret-of-{device}"
-
-
-@pytest.fixture(scope="module")
-def registered(migrated: Urls) -> Urls:
-    with psycopg.connect(migrated.owner) as connection:
-        connection.execute("TRUNCATE registry_entity, registry_device, watch_doorcounter CASCADE")
-        connection.execute(
-            "INSERT INTO registry_entity (id, type, name, name_en, town, area, fields)"
-            " VALUES ('e', 'WaterLevelStation', 'e', 'e', '999999001', '999999001', '{}')"
-        )
-        rows = [(f"d{n}", hashlib.sha256(secret(f"d{n}").encode()).digest(), n != 9) for n in range(2000)]
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO registry_device (id, entity_id, town, secret_hash, enabled, simulated, created_at)"
-                " VALUES (%s, 'e', '999999001', %s, %s, true, now())",
-                rows,
-            )
-    return migrated
-
-
-@dataclass
-class Broker:
-    address: Address
-    bus: NatsBus
-
-
-@pytest.fixture(scope="module")
-def broker(registered: Urls) -> Iterator[Broker]:
-    """A broker with a small stream and its door in a thread."""
-    data = Path(tempfile.mkdtemp(prefix="zw-"))
-    server = EmbeddedNats(data, free_port(), streams=(dataclasses.replace(MQTT, max_bytes=60_000), INTAKE))
-    address = server.start()
-    ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        ready.append((asyncio.get_running_loop(), stop))
-        setting = Setting(registered.login, address.url, address.door_file, address.credentials_file, address.log)
-        await serve(setting, stop)
-
-    door = threading.Thread(target=lambda: asyncio.run(run()))
-    door.start()
-    bus = NatsBus(address.url, address.credentials_file)
-    time.sleep(0.7)
-    yield Broker(address, bus)
-    bus.close()
-    loop, stop = ready[0]
-    loop.call_soon_threadsafe(stop.set)
-    door.join(10)
-    server.stop()
-    shutil.rmtree(data)
-
-
-@dataclass
-class Device:
-    """A stock MQTT client and what happened to it."""
-
-    client: paho.Client
-    answer: str | None = None
-    gone: bool = False
-    heard: list[bytes] = field(default_factory=list)
-
-    def publish(self, topic: str, payload: bytes, qos: int = 1, wait: float = 2.0) -> bool:
-        """Whether the broker acknowledged."""
-        info = self.client.publish(topic, payload, qos=qos)
-        wait_until(lambda: info.is_published() or self.gone, wait)
-        return info.is_published()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
-
-
-@pytest.fixture
-def connect(broker: Broker) -> Iterator[Callable[..., Device]]:
-    made: list[Device] = []
-
-    def make(client_id: str, user: str | None = None, password: str | None = None) -> Device:
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id)
-        name = user if user is not None else client_id
-        client.username_pw_set(name, password if password is not None else secret(name))
-        client.reconnect_delay_set(60, 120)
-        device = Device(client)
-        client.on_connect = lambda _c, _u, _f, reason, _p: setattr(device, "answer", str(reason))
-        client.on_disconnect = lambda *_: setattr(device, "gone", True)
-        client.on_message = lambda _c, _u, message: device.heard.append(message.payload)
-        client.connect(broker.address.mqtt_host, broker.address.mqtt_port)
-        client.loop_start()
-        made.append(device)
-        wait_until(lambda: device.answer is not None or device.gone)
-        return device
-
-    yield make
-    for device in made:
-        device.client.disconnect()
-        device.client.loop_stop()
 
 
 def stored(broker: Broker) -> list[tuple[str, bytes]]:
@@ -257,18 +143,21 @@ def test_two_thousand_devices_are_in_within_seconds(broker: Broker) -> None:
     assert took < 15
 
 
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+
+
 class TestDecision:
     known = KnownDevice(hashlib.sha256(b"s").digest(), True)
 
     def test_the_right_device_is_let_in(self) -> None:
-        assert refusal(Knock("a-1", "s", "a-1", "mqtt"), self.known) is None
+        assert judge(Knock("a-1", "s", "a-1", "mqtt"), self.known, NOW).code is None
 
     def test_a_device_secret_does_not_open_the_other_doors(self) -> None:
-        assert refusal(Knock("a", "s", "a", "nats"), self.known) == "NOT_MQTT"
+        assert judge(Knock("a", "s", "a", "nats"), self.known, NOW).code == "NOT_MQTT"
 
     @pytest.mark.parametrize("name", ["", "a.b", "a>", "*", "a/b", "x" * 65, "名"])
     def test_a_name_that_could_widen_a_permission_is_refused(self, name: str) -> None:
-        assert refusal(Knock(name, "s", name, "mqtt"), self.known) == "BAD_DEVICE_ID"
+        assert judge(Knock(name, "s", name, "mqtt"), self.known, NOW).code == "BAD_DEVICE_ID"
 
     def test_an_ordinary_log_line_is_no_refusal(self) -> None:
         assert refusal_in("[1] 2026/01/01 [INF] Server is ready") is None

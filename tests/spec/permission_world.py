@@ -225,6 +225,7 @@ def _things(world: World) -> None:
     )
     create_devices(pairs=[("gauge-e", "gauge-e"), ("meter-w", "meter-w")])
     world.near["entity"], world.far["entity"] = "gauge-e", "meter-w"
+    world.near["device"], world.far["device"] = "gauge-e", "meter-w"
     now = timezone.now()
     for side, thing, town in (("near", "gauge-e", EAST), ("far", "meter-w", WEST)):
         LatestValue.objects.create(

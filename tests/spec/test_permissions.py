@@ -88,6 +88,7 @@ def world(migrated: Any, django_db_blocker: Any, tmp_path_factory: pytest.TempPa
 #: The kind of thing an address names, and the part of the address that names it.
 SUBJECTS: dict[str, str] = {
     "map_card": "entity", "entity": "entity", "entity_reveal": "entity",
+    "device_rotate": "device", "device_revoke": "device", "device_restore": "device", "device_command": "device",
     "alarm": "alarm", "alarm_acknowledge": "alarm", "alarm_recompute": "alarm",
     "warning": "warning", "warning_move": "warning", "response": "response", "response_end": "response",
     "task_move": "task", "case": "case", "case_move": "case", "set_aside_move": "set_aside",
@@ -104,6 +105,7 @@ PARTS: dict[str, dict[str, Any]] = {
 FORMS: dict[str, dict[str, str]] = {
     "space": {"space": "live"},
     "entity_reveal": {"reason": "to call the keeper"},
+    "device_revoke": {"reason": "stolen"},
     "response_start": {"plan": "governance.surge.plan|iv"},
     "case_move close": {"outcome": "true"},
     "case_move handle": {"note": "done"},

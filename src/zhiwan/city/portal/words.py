@@ -64,6 +64,13 @@ SCORES = {
     "miss": gettext_lazy("漏报"),
     "none": gettext_lazy("不计"),
 }
+COMMAND_STATES = {
+    "asked": gettext_lazy("等待设备上线"),
+    "sent": gettext_lazy("已发出"),
+    "delivered": gettext_lazy("设备已收到"),
+    "answered": gettext_lazy("已答复"),
+    "expired": gettext_lazy("已过期"),
+}
 #: Reasons of refused values (kernel/sense).
 REASONS = {
     "MALFORMED": gettext_lazy("报文无法解析"),
@@ -170,6 +177,7 @@ _ALL: dict[str, dict[str, Any]] = {
     "amendment_kind": AMENDMENT_KINDS,
     "amendment_state": AMENDMENT_STATES,
     "difference": DIFFERENCES,
+    "command_state": COMMAND_STATES,
 }
 
 

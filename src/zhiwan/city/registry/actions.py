@@ -226,10 +226,11 @@ def create_devices(
 
 @transaction.atomic
 def renew_secret(*, device_id: str, at: datetime | None = None) -> str:
-    """A new secret; the old one opens nothing any more (an open connection lives until it closes)."""
+    """A new secret; the old one opens nothing any more, and its connection is cut."""
     guard.require("registry.change")
-    secret = secrets.token_urlsafe(16)
-    if Device.objects.filter(id=device_id).update(secret_hash=digest(secret)) != 1:
+    secret, now = secrets.token_urlsafe(16), timezone.now()
+    fresh = {"secret_hash": digest(secret), "secret_at": now, "cut_at": now, "old_hash": None, "old_until": None}
+    if Device.objects.filter(id=device_id).update(**fresh) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record("registry.renew_secret", f"device:{device_id}", at=at or clock.now())
     return secret

@@ -138,6 +138,53 @@ class Device(models.Model):
     enabled = models.BooleanField(default=True)
     simulated = models.BooleanField(default=False)
     created_at = models.DateTimeField()
+    secret_at = models.DateTimeField(null=True)  # of the last rotation
+    old_hash = models.BinaryField(max_length=32, null=True)  # of the secret before, while it still opens
+    old_until = models.DateTimeField(null=True)
+    cut_at = models.DateTimeField(null=True)  # connections that began before are cut: its secret is compromised
+    revoked_at = models.DateTimeField(null=True)
+    revoked_why = models.CharField(max_length=120, blank=True, default="", db_default="")
+
+
+class DeviceConnection(models.Model):
+    """The last MQTT connection of a device, as the door heard of it. No key to Device: it is kept by the door alone."""
+
+    device_id = models.CharField(primary_key=True, max_length=64)
+    server = models.CharField(max_length=64)
+    cid = models.BigIntegerField()  # the server's number of the connection
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)  # None: it is connected
+
+
+class DeviceCommand(models.Model):
+    """What a person asked a device to do, and what became of it. The door sends it while it is wanted."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="commands")
+    town = models.CharField(max_length=9, blank=True)
+    space = space_field()
+    command = models.CharField(max_length=48)  # as the type declares it
+    argument = models.JSONField(null=True)
+    asked_by = models.CharField(max_length=64)  # the post
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=10, default="asked")  # asked, sent, delivered, answered, expired
+    seq = models.BigIntegerField(null=True)  # its message in the broker's stream
+    server = models.CharField(max_length=64, blank=True, default="")
+    cid = models.BigIntegerField(null=True)  # the connection it was sent to
+    delivered_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    ok = models.BooleanField(null=True)
+    says = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["device", "-id"], name="registry_command_device"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state__in=("asked", "sent", "delivered")),
+                name="registry_command_open",
+            ),
+        ]
 
 
 class ConnectionRefusal(models.Model):

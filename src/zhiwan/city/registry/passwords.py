@@ -26,6 +26,8 @@ def set_password(*, device_id: str, password: str, at: datetime | None = None) -
     guard.require("registry.change")
     if not PASSWORD.fullmatch(password):
         raise DeviceRefused(id=device_id, problem="Its password has 6 to 64 visible characters, without & and ;.")
-    if Device.objects.filter(id=device_id).update(secret_hash=digest(password)) != 1:
+    now = timezone.now()
+    fresh = {"secret_hash": digest(password), "secret_at": now, "cut_at": now, "old_hash": None, "old_until": None}
+    if Device.objects.filter(id=device_id).update(**fresh) != 1:
         raise DeviceRefused(id=device_id, problem="It is not registered.")
     audit.record("registry.set_password", f"device:{device_id}", at=at or timezone.now())

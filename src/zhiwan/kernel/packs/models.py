@@ -114,6 +114,23 @@ class LinkDecl(Declared):
     title: Text
 
 
+class CommandArgument(Declared):
+    """What a command is given: a number within `range`, or one of `choices`."""
+
+    title: Text
+    unit: str | None = None  # UCUM code of the number
+    range: tuple[float, float] | None = None  # refused outside
+    choices: list[Choice] = []
+
+
+class CommandDecl(Declared):
+    """What a person may ask a device of this type to do: sent to `commands/<device>`."""
+
+    title: Text
+    argument: CommandArgument | None = None
+    within: Duration = timedelta(minutes=10)  # a device that comes back later does not get it any more
+
+
 class EntityType(Declared):
     id: TypeName
     title: Text
@@ -122,6 +139,7 @@ class EntityType(Declared):
     fields: dict[Identifier, FieldDecl] = {}
     properties: dict[Identifier, PropertyDecl] = {}
     links: dict[Identifier, LinkDecl] = {}
+    commands: dict[Identifier, CommandDecl] = {}
 
 
 # params/*.yml

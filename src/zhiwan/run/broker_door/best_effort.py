@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 2000
 #: The broker puts the QoS of the publisher into a header.
 QOS_0 = b"Nmqtt-Pub:0"
-KINDS = ("telemetry", "senml")
+KINDS = ("telemetry", "senml", "answers")
 #: Between two looks: many small packets of the broker are one read.
 GATHER_SECONDS = 0.05
 REOPEN_SECONDS = 1.0

@@ -8,11 +8,10 @@ import json
 import logging
 import os
 import signal
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import nats
 from nats.aio.client import Client
@@ -21,15 +20,18 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from zhiwan.run.broker_door.best_effort import BestEffort
-from zhiwan.run.broker_door.decide import DEVICE_ID, KnownDevice, permissions, refusal
+from zhiwan.run.broker_door.broker import Broker
+from zhiwan.run.broker_door.commands import Commands
+from zhiwan.run.broker_door.cutting import Cutter
+from zhiwan.run.broker_door.decide import judge, permissions
+from zhiwan.run.broker_door.lookup import Lookup, RegisteredDevices
+from zhiwan.run.broker_door.notices import CHANGED, hear
 from zhiwan.run.broker_door.refusals import BrokerLog, Refusals
 from zhiwan.run.broker_door.tokens import Issuer, Request, read_request
 
 log = logging.getLogger(__name__)
 
 ASKED = "$SYS.REQ.USER.AUTH"
-FRESH_SECONDS = 5.0  # a changed secret or a disabled device counts after so long
-GATHER_SECONDS = 0.003  # knocks that come together are looked up together
 FLUSH_SECONDS = 1.0
 SIGN_OF_LIFE = """
 INSERT INTO watch_heartbeat (process, at, body) VALUES ('door', now(), '{}')
@@ -37,76 +39,12 @@ ON CONFLICT (process) DO UPDATE SET at = excluded.at
 """
 
 
-class Devices(Protocol):
-    """Where known devices come from."""
-
-    async def find(self, ids: Sequence[str]) -> dict[str, KnownDevice]:
-        """The known ones among these ids."""
-        ...
-
-
-class RegisteredDevices:
-    """Devices of the registry, read with the district's role."""
-
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
-        self._pool = pool
-
-    async def find(self, ids: Sequence[str]) -> dict[str, KnownDevice]:
-        query = "SELECT id, secret_hash, enabled FROM registry_device WHERE id = ANY(%s)"
-        async with self._pool.connection() as connection:
-            await connection.execute("SELECT set_config('zhiwan.space', '*', true)")  # devices of every space
-            rows = await (await connection.execute(query, [list(ids)])).fetchall()
-        return {str(device): KnownDevice(bytes(digest), bool(enabled)) for device, digest, enabled in rows}
-
-
-class Lookup:
-    """Gathers lookups that arrive together into one query, and remembers answers for a few seconds."""
-
-    def __init__(self, devices: Devices) -> None:
-        self._devices = devices
-        self._known: dict[str, tuple[float, KnownDevice | None]] = {}
-        self._asked: dict[str, asyncio.Future[KnownDevice | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def get(self, device: str) -> KnownDevice | None:
-        if not DEVICE_ID.fullmatch(device):
-            return None
-        held = self._known.get(device)
-        if held and time.monotonic() - held[0] < FRESH_SECONDS:
-            return held[1]
-        if device not in self._asked:
-            if not self._asked:
-                task = asyncio.create_task(self._resolve())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            self._asked[device] = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(self._asked[device])
-
-    async def _resolve(self) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
-        asked, self._asked = self._asked, {}
-        try:
-            found = await self._devices.find(list(asked))
-        except Exception as problem:
-            for future in asked.values():
-                if not future.done():
-                    future.set_exception(problem)
-            return
-        now = time.monotonic()
-        if len(self._known) > 50_000:
-            self._known = {name: held for name, held in self._known.items() if now - held[0] < FRESH_SECONDS}
-        for device, future in asked.items():
-            self._known[device] = (now, found.get(device))
-            if not future.done():
-                future.set_result(found.get(device))
-
-
 class Door:
     """Answers the broker's questions."""
 
-    def __init__(self, issuer: Issuer, devices: Devices, refusals: Refusals) -> None:
+    def __init__(self, issuer: Issuer, lookup: Lookup, refusals: Refusals) -> None:
         self._issuer = issuer
-        self._lookup = Lookup(devices)
+        self._lookup = lookup
         self._refusals = refusals
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -137,11 +75,11 @@ class Door:
             log.warning("registry does not answer: %s", problem)
             self._refusals.add("REGISTRY_UNAVAILABLE", request.knock.user)
             return self._issuer.refuse(request, "REGISTRY_UNAVAILABLE")
-        code = refusal(request.knock, known)
-        if code:
-            self._refusals.add(code, request.knock.user)
-            return self._issuer.refuse(request, code)
-        return self._issuer.admit(request, request.knock.user, permissions(request.knock.user))
+        answer = judge(request.knock, known, datetime.now(UTC))
+        if answer.code:
+            self._refusals.add(answer.code, request.knock.user)
+            return self._issuer.refuse(request, answer.code)
+        return self._issuer.admit(request, request.knock.user, permissions(request.knock.user), answer.until)
 
 
 async def _act_for_district(connection: AsyncConnection) -> None:
@@ -178,9 +116,8 @@ class Setting:
         )
 
 
-async def connect(url: str, file: Path, name: str) -> Client:
-    """A connection that comes back by itself, as the user of a credentials file."""
-    login = json.loads(file.read_text())
+async def connect(url: str, login: Mapping[str, str], name: str) -> Client:
+    """A connection that comes back by itself."""
     return await nats.connect(
         url,
         user=login["user"],
@@ -200,25 +137,52 @@ async def serve(setting: Setting, stop: asyncio.Event) -> None:
     """Run until `stop` is set."""
     signing = json.loads(setting.door_file.read_text())
     refusals = Refusals()
-    broker = BrokerLog(setting.broker_log) if setting.broker_log else None
+    broker_log = BrokerLog(setting.broker_log) if setting.broker_log else None
     async with open_pool(setting.database) as pool:
-        platform = await connect(setting.bus, setting.platform_file, "best-effort")
+        platform = await connect(setting.bus, json.loads(setting.platform_file.read_text()), "best-effort")
         best_effort = BestEffort(platform, setting.bus, setting.platform_file, refusals)
         await best_effort.listen()
-        client = await connect(setting.bus, setting.door_file, "door")
-        issuer = Issuer(signing["issuer"], signing["account"])
-        await Door(issuer, RegisteredDevices(pool), refusals).listen(client)
+        client = await connect(setting.bus, signing, "door")
+        system = await connect(setting.bus, signing["system"], "door-system")
+        devices = RegisteredDevices(pool)
+        lookup = Lookup(devices)
+        broker = Broker(system, signing["account"])
+        cutter = Cutter(broker, devices, lookup, pool)
+        commands = Commands(broker, platform, pool, refusals)
+
+        def noticed(channel: str, payload: str) -> None:
+            if channel == CHANGED:
+                cutter.changed(payload)
+            else:
+                commands.wake.set()
+
+        await broker.watch(cutter.heard)
+        parts = [
+            asyncio.create_task(part)
+            for part in (
+                hear(setting.database, noticed, cutter.look_at_all, stop),
+                cutter.run(stop),
+                commands.run(stop),
+                commands.read_answers(stop),
+            )
+        ]
+        await Door(Issuer(signing["issuer"], signing["account"]), lookup, refusals).listen(client)
         log.warning("the door is open")
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FLUSH_SECONDS)
-            for code, device in broker.new_refusals() if broker else ():
+            for code, device in broker_log.new_refusals() if broker_log else ():
                 refusals.add(code, device)
             await refusals.flush(pool)
-            await _tell(pool, listening=client.is_connected)
+            await cutter.flush()
+            # Without its parts nobody would be cut: then it is not well, and the supervisor sees the silence.
+            await _tell(pool, listening=client.is_connected and not any(part.done() for part in parts))
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
         best_effort.stop()
-        await client.close()
-        await platform.close()
+        for one in (client, system, platform):
+            await one.close()
 
 
 async def _tell(pool: AsyncConnectionPool[AsyncConnection], *, listening: bool) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import nkeys
@@ -60,10 +61,10 @@ class Issuer:
         self._name = self._key.public_key.decode()
         self._account = account
 
-    def admit(self, request: Request, name: str, permissions: dict[str, Any]) -> bytes:
-        """The answer that lets a device in with these permissions."""
+    def admit(self, request: Request, name: str, permissions: dict[str, Any], until: datetime | None = None) -> bytes:
+        """The answer that lets a device in with these permissions; at `until` the broker itself cuts it."""
         user = {"type": "user", "version": 2, **permissions}
-        token = self._sign(subject=request.user_key, audience=self._account, name=name, nats=user)
+        token = self._sign(subject=request.user_key, audience=self._account, name=name, nats=user, until=until)
         return self._respond(request, {"jwt": token.decode()})
 
     def refuse(self, request: Request, code: str) -> bytes:
@@ -74,10 +75,14 @@ class Issuer:
         nats = {"type": "authorization_response", "version": 2, **answer}
         return self._sign(subject=request.user_key, audience=request.server, name="", nats=nats)
 
-    def _sign(self, *, subject: str, audience: str, name: str, nats: dict[str, Any]) -> bytes:
+    def _sign(
+        self, *, subject: str, audience: str, name: str, nats: dict[str, Any], until: datetime | None = None
+    ) -> bytes:
         claims: dict[str, Any] = {"iat": int(time.time()), "iss": self._name, "sub": subject, "aud": audience}
         if name:
             claims["name"] = name
+        if until is not None:
+            claims["exp"] = int(until.timestamp())
         claims["nats"] = nats
         digest = hashlib.sha256(json.dumps(claims, separators=(",", ":")).encode()).digest()
         claims["jti"] = base64.b32encode(digest).rstrip(b"=").decode()

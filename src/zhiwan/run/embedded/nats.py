@@ -17,7 +17,7 @@ import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import nkeys
 
@@ -192,7 +192,9 @@ class EmbeddedNats:
     def _address(self, port: int, found: dict[str, str]) -> Address:
         folder = self.data / "secrets"
         private_file(folder / "nats-platform.json", json.dumps({"user": PLATFORM, "password": found[PLATFORM]}))
-        door = {"user": DOOR, "password": found[DOOR], "issuer": found[ISSUER], "account": "ZHIWAN"}
+        door: dict[str, Any] = {"user": DOOR, "password": found[DOOR], "issuer": found[ISSUER], "account": "ZHIWAN"}
+        # To see the connections and to cut one: only the door may.
+        door["system"] = {"user": SYSTEM, "password": found[SYSTEM]}
         private_file(folder / "nats-door.json", json.dumps(door))
         return Address(
             url=f"nats://127.0.0.1:{port}",

@@ -7,13 +7,14 @@ import hmac
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.registry.models import Device
 from zhiwan.kernel.sense import DeviceInfo
 from zhiwan.kernel.sense.decoders.hj212 import Packet
 
-FRESH_SECONDS = 5.0  # a changed password or a disabled device counts after so long
+FRESH_SECONDS = 2.0  # a changed password or a disabled device counts after so long
 _MOST_REMEMBERED = 50_000
 
 
@@ -24,6 +25,8 @@ class Known:
     secret_hash: bytes
     enabled: bool
     info: DeviceInfo
+    old_hash: bytes | None = None  # of the secret before a rotation, good until `old_until`
+    old_until: datetime | None = None
 
 
 class Registered:
@@ -39,6 +42,8 @@ class Registered:
         known = await self._get(packet.mn)
         given = hashlib.sha256(packet.pw.encode()).digest()
         right = hmac.compare_digest(given, known.secret_hash if known else bytes(32))
+        if known and known.old_hash and known.old_until and datetime.now(UTC) < known.old_until:
+            right |= hmac.compare_digest(given, known.old_hash)
         if known is None:
             return "UNKNOWN_DEVICE"
         if not right:
@@ -64,10 +69,13 @@ def find_device(mn: str) -> Known | None:
     with acting_system("door"):
         row = (
             Device.objects.filter(id=mn)
-            .values_list("secret_hash", "enabled", "entity_id", "entity__type", "entity__active")
+            .values_list(
+                "secret_hash", "enabled", "entity_id", "entity__type", "entity__active", "old_hash", "old_until"
+            )
             .first()
         )
     if row is None:
         return None
-    digest, enabled, entity, type_name, active = row
-    return Known(bytes(digest), bool(enabled and active), DeviceInfo(entity, type_name))
+    digest, enabled, entity, type_name, active, old, until = row
+    info = DeviceInfo(entity, type_name)
+    return Known(bytes(digest), bool(enabled and active), info, bytes(old) if old else None, until)

@@ -42,6 +42,7 @@ class SimDevice:
     number: int  # position in the fleet: the seed of everything that is its own
     links: Mapping[str, str] = field(default_factory=dict)
     fault: PlantedFault | None = None
+    obeys: bool = False  # its type declares commands: it takes them and says that it did
 
 
 def build_fleet(packs: PackSet, place: PlaceDecl, seed: int = SEED) -> list[SimDevice]:
@@ -108,6 +109,7 @@ def _device(
         fields={name: _drawn(given, site, number, rng) for name, given in wanted.fields.items()},
         decimals={name: kind.properties[name].decimals for name in wanted.signals},
         number=position,
+        obeys=bool(kind.commands),
     )
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessageInfo
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -130,6 +130,7 @@ class Publisher:
         client.max_queued_messages_set(QUEUE)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_message = self._on_command
         client.on_socket_close = self._on_socket_close
         return client
 
@@ -152,10 +153,21 @@ class Publisher:
             return
         self.counts.connected += 1
         player.connected, player.tries = True, 0
+        if player.device.obeys:  # only these: each subscription of QoS 1 costs the broker a reader
+            client.subscribe(f"commands/{player.device.id}", qos=1)
         if not player.started:
             player.started = True
             # The first report comes soon, so that a new map fills up; then each keeps to its own minute.
             self._plan(time.monotonic() + (player.device.number % 97) / 97 * min(3.0, player.every), "report", player)
+
+    def _on_command(self, client: Client, player: Player, message: MQTTMessage) -> None:
+        """It says that it did it; nothing of what it reports changes."""
+        try:
+            number = orjson.loads(message.payload)["command"]
+        except (ValueError, KeyError, TypeError):
+            return
+        answer = orjson.dumps({"command": number, "ok": True, "says": "模拟设备已收到"})
+        client.publish(f"devices/{player.device.id}/answers", answer, qos=1)
 
     def _on_publish(
         self, client: Client, player: Player, mid: int, reason: ReasonCode, properties: Properties | None

@@ -32,7 +32,8 @@ ORDER = (
     "plans_task", "plans_response", "cases_casestep", "cases_case", "watch_warningreceipt", "watch_warningstep",
     "watch_warning", "watch_releaserequest", "watch_alarmevent", "watch_alarm", "watch_latestvalue", "watch_setaside",
     "watch_doorcounter", "watch_indicatornow", "watch_rulescore", "watch_judgestate", "watch_streamcursor",
-    "watch_takenup", "registry_zonemember", "registry_device", "registry_relation", "registry_entity",
+    "watch_takenup", "registry_zonemember", "registry_devicecommand", "registry_device",
+    "registry_relation", "registry_entity",
 )  # fmt: skip
 #: The live worker must have read what the story's devices sent before it forgets whose they were.
 CATCH_UP = 20.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from zhiwan.city import packs_loaded
 from zhiwan.city.people.acting import LIVE, acting_system
@@ -88,7 +89,11 @@ def read_registry() -> Registry:
         return Registry(
             entities=list(Entity.objects.filter(active=True).values(*columns)),
             relations=list(Relation.objects.values_list("from_entity_id", "link", "to_entity_id")),
-            devices=list(Device.objects.filter(enabled=True).values_list("id", "entity_id")),
+            # What a revoked device sent before it was revoked may still wait in the stream, and is kept. That nothing
+            # comes after that is the door's affair.
+            devices=list(
+                Device.objects.filter(Q(enabled=True) | Q(revoked_at__isnull=False)).values_list("id", "entity_id")
+            ),
             elsewhere=frozenset(everywhere - own),
         )
 

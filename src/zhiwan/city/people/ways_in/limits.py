@@ -44,6 +44,7 @@ class Limits:
     failures_of_an_address: int
     grant_days: int
     key_days: int
+    device_overlap_hours: int
     key_overlap_hours: int
 
     @property

@@ -23,6 +23,8 @@ from zhiwan.city.portal.views.base import chosen, csv_download, not_found, whole
 from zhiwan.city.registry import clock
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.registry.actions import reveal_field
+from zhiwan.city.registry.commands import declared
+from zhiwan.city.registry.device_cards import device_cards
 from zhiwan.city.watch import queries as watch
 from zhiwan.kernel.facts.errors import CityError
 
@@ -101,6 +103,8 @@ def _told(found: registry.EntityDetail, values: list[watch.LatestRow], name: str
         },
         "revealed": {},
         "alarms": watch.alarms(entity=found.row.id, size=10),
+        "devices": device_cards(found.row.id),
+        "commands": declared(found.row.type),
     }
 
 

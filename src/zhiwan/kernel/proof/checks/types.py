@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from zhiwan.kernel.facts.units import is_unit
 from zhiwan.kernel.packs.broken import IdTwice, PackFault
 from zhiwan.kernel.packs.load import Read
-from zhiwan.kernel.packs.models import EntityType, FieldDecl, Pack, PropertyDecl
+from zhiwan.kernel.packs.models import CommandArgument, EntityType, FieldDecl, Pack, PropertyDecl
 from zhiwan.kernel.proof import faults
 from zhiwan.kernel.proof.subject import Spot, Subject, listed, spot
 
@@ -56,6 +56,9 @@ def types(subject: Subject) -> Iterator[PackFault]:
             yield from _field(subject, here.into("fields", name), field)
         for name, declared in kind.properties.items():
             yield from _property(subject, here.into("properties", name), kind, name, declared, derived_by)
+        for name, command in kind.commands.items():
+            if command.argument is not None:
+                yield from _argument(subject, here.into("commands", name, "argument"), command.argument)
         for name, link in kind.links.items():
             if subject.type(link.to) is None:
                 at = here.into("links", name, "to")
@@ -73,6 +76,23 @@ def _field(subject: Subject, here: Spot, field: FieldDecl) -> Iterator[PackFault
     if (field.type == "choice") != bool(field.choices):
         problem = "a choice lists no choices" if field.type == "choice" else f"a {field.type} lists choices"
         yield subject.fault(faults.ChoicesMissing, here, problem=problem)
+
+
+def _argument(subject: Subject, here: Spot, given: CommandArgument) -> Iterator[PackFault]:
+    """Of a command: a number with its unit and its limits, or choices, and not both."""
+    if given.choices:
+        if given.unit is not None or given.range is not None:
+            problem = "an argument lists choices and is a number too"
+            yield subject.fault(faults.ChoicesMissing, here, problem=problem)
+        return
+    if given.unit is None or not is_unit(given.unit):
+        problem = "a number has no unit" if given.unit is None else f'the unit "{given.unit}" is not known'
+        yield subject.fault(faults.UnitWrong, here, problem=problem)
+    if given.range is None or given.range[0] >= given.range[1]:
+        problem = (
+            "a number that is sent to a device has no limits" if given.range is None else "the range does not rise"
+        )
+        yield subject.fault(faults.OrderWrong, here, problem=problem, advice="Write range: [lowest, highest].")
 
 
 def _property(

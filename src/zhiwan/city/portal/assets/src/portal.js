@@ -2,6 +2,7 @@
 
 import "htmx.org";
 import { startAges } from "./ages.js";
+import { startCopying } from "./copying.js";
 import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -11,6 +12,7 @@ import { startSound } from "./sound.js";
 import { startSpace } from "./space.js";
 
 startAges();
+startCopying();
 startDialogs();
 startKeys();
 startMenus();
