@@ -25,9 +25,10 @@ from zhiwan.run.embedded.postgres import Urls
 
 
 @pytest.fixture(scope="module")
-def registered(migrated: Urls) -> Urls:
+def registered(migrated: Urls) -> Iterator[Urls]:
+    clear = "TRUNCATE registry_entity, registry_device, watch_doorcounter CASCADE"
     with psycopg.connect(migrated.owner) as connection:
-        connection.execute("TRUNCATE registry_entity, registry_device, watch_doorcounter CASCADE")
+        connection.execute(clear)
         connection.execute(
             "INSERT INTO registry_entity (id, type, name, name_en, town, area, fields)"
             " VALUES ('e', 'WaterLevelStation', 'e', 'e', '999999001', '999999001', '{}')"
@@ -39,7 +40,9 @@ def registered(migrated: Urls) -> Urls:
                 " VALUES (%s, 'e', '999999001', %s, %s, true, now())",
                 rows,
             )
-    return migrated
+    yield migrated
+    with psycopg.connect(migrated.owner) as connection:
+        connection.execute(clear)  # the next module of this process begins with an empty registry
 
 
 @pytest.fixture(scope="module")
