@@ -15,11 +15,14 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from zhiwan.city.api.routes import operation_action
 from zhiwan.city.people import guard
 from zhiwan.city.people.roles import action_book
 from zhiwan.city.people.routes import Opened, action_of, declares, opened
+from zhiwan.city.people.ways_in.errors import TooOften
+from zhiwan.city.people.ways_in.rates import count_write
 from zhiwan.city.portal.menu import home
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.kernel.facts.errors import CityError
@@ -35,6 +38,7 @@ REFUSALS = (
     guard.SecondFactorNeeded,
     guard.ReasonNeeded,
     guard.GradeTooHigh,
+    guard.PurposeNeeded,
     guard.ActionUndeclared,
 )
 
@@ -99,6 +103,23 @@ def _undeclared(request: HttpRequest, what: str) -> HttpResponse:
     return refused(request, guard.ActionUndeclared(action=what))
 
 
+def _too_often(request: HttpRequest) -> HttpResponse | None:
+    """The answer to an account that sends more forms than anybody types. Ways in and the API count for themselves."""
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.path.startswith("/api/"):
+        return None
+    if not request.user.is_authenticated:
+        return None
+    now = timezone.now()
+    try:
+        count_write(str(request.user.pk), request.META.get("REMOTE_ADDR") or "", now)
+    except TooOften as problem:
+        answer = refused(request, problem)
+        answer.status_code = 429
+        answer["Retry-After"] = str(problem.retry_after)
+        return answer
+    return None
+
+
 class RouteGate:
     """Refuses a view that declares no action; turns a refusal that a view let through into a page."""
 
@@ -115,7 +136,7 @@ class RouteGate:
         route = action_of(view) or operation_action(request)
         if route is None:
             return _undeclared(request, f"the route {request.resolver_match.route if request.resolver_match else '?'}")
-        return None
+        return _too_often(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The request is undone: what was refused half-way leaves nothing."""

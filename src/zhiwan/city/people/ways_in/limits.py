@@ -46,6 +46,8 @@ class Limits:
     key_days: int
     device_overlap_hours: int
     key_overlap_hours: int
+    writes_a_minute: int
+    writes_of_an_address: int
 
     @property
     def lock(self) -> timedelta:

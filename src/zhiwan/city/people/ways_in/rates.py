@@ -20,6 +20,7 @@ from zhiwan.city.people.ways_in.models import RateWindow
 from zhiwan.city.people.ways_in.seals import keyed
 
 _FAILURES_PER = timedelta(minutes=10)
+_WRITES_PER = timedelta(minutes=1)
 _COUNT = """
 INSERT INTO people_ratewindow AS mine (key, ends_at, count) VALUES (%(key)s, %(ends)s, 1)
 ON CONFLICT (key) DO UPDATE SET
@@ -54,3 +55,10 @@ def require_address(address: str, at: datetime) -> None:
 def count_failure(address: str, at: datetime) -> None:
     """One failure of an address. Raises TooOften when it is the last one that is answered."""
     spend("failures", address, most=limits.at(at).failures_of_an_address, per=_FAILURES_PER, at=at)
+
+
+def count_write(account: str, address: str, at: datetime) -> None:
+    """One form of a signed-in account. Raises TooOften beyond what a person, or all behind an address, can type."""
+    now = limits.at(at)
+    spend("writes", account, most=now.writes_a_minute, per=_WRITES_PER, at=at)
+    spend("writes of an address", address, most=now.writes_of_an_address, per=_WRITES_PER, at=at)
