@@ -27,7 +27,7 @@ NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\
 MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
     "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*",
-    "/data/set-aside", "/data/quality", "/rules", "/rules/*", "/health", "/me", "/accounts", "/accounts/*",
+    "/data/set-aside", "/data/quality", "/purposes", "/rules", "/rules/*", "/health", "/me", "/accounts", "/accounts/*",
 }  # fmt: skip
 MUST_OF_THE_AUDIT = {"/audit", "/audit/*", "/audit/chains", "/me"}
 

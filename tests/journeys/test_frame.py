@@ -9,7 +9,7 @@ from running import AuditVisit, Visit
 
 PAGES = (
     "/", "/alarms", "/warnings", "/responses", "/cases", "/entities", "/indicators",
-    "/data/set-aside", "/data/quality", "/rules", "/health",
+    "/data/set-aside", "/data/quality", "/purposes", "/rules", "/health",
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ from permission_world import (
 
 from zhiwan.city import packs_loaded
 from zhiwan.city.api.routes import operations
+from zhiwan.city.people.acting import acting_system
+from zhiwan.city.people.models import AuditRecord
 
 SPEC = Path(__file__).with_name("permissions.md")
 SAME = {"passed": {"yes"}, "refused": {"–"}}
@@ -104,7 +106,7 @@ PARTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 FORMS: dict[str, dict[str, str]] = {
     "space": {"space": "live"},
-    "entity_reveal": {"reason": "to call the keeper"},
+    "entity_reveal": {"purpose": "duty", "reason": "to call the keeper"},
     "device_revoke": {"reason": "stolen"},
     "response_start": {"plan": "governance.surge.plan|iv"},
     "case_move close": {"outcome": "true"},
@@ -313,3 +315,39 @@ def test_a_field_above_what_may_be_revealed_is_not_offered(world: World) -> None
     page = world.clients["Chief"].get(reverse("portal:entity", args=["gauge-e"])).content.decode()
     offered = re.findall(r"/reveal/(\w+)", page)
     assert sorted(offered) == ["keeper", "phone"]
+
+
+@pytest.mark.mission("E4")
+def test_a_personal_field_is_shown_for_a_purpose_in_force_and_the_audit_keeps_which(world: World) -> None:
+    client, keeper = world.clients["Chief"], PERSON[0]
+    url = reverse("portal:entity_reveal", args=["gauge-e", "keeper"])
+    page = client.get(reverse("portal:entity", args=["gauge-e"])).content.decode()
+    assert set(re.findall(r'<option value="([a-z-]+)"', page)) == {"duty"}, "one that has ended is not offered"
+    assert "reader-mark" not in page
+    for purpose in ("", "former", "declared-nowhere"):
+        with transaction.atomic():
+            answer = client.post(url, {"purpose": purpose, "reason": "to call the keeper"}, follow=True)
+            transaction.set_rollback(True)
+        told = answer.content.decode()
+        assert "PEOPLE-009" in told, purpose
+        assert keeper not in told, purpose
+    with transaction.atomic():
+        answer = client.post(url, {"purpose": "duty", "reason": "to call the keeper"})
+        assert keeper in (shown := answer.content.decode())
+        assert shown.count("u-p-chief ·") > 10, "the reader's mark lies over the page"
+        with acting_system("cli"):
+            kept = AuditRecord.objects.filter(action="entity.reveal").latest("at")
+        assert (kept.purpose, kept.after) == (
+            "to call the keeper", {"field": "Gauge.keeper", "grade": 3, "purpose": "duty"}
+        )  # fmt: skip
+        transaction.set_rollback(True)
+
+
+def test_the_register_shows_what_is_read_for_what_and_what_for_nothing(world: World) -> None:
+    page = world.clients["Chief"].get(reverse("portal:purposes")).content.decode()
+    assert "值守联络" in page
+    assert "已结束" in page
+    assert "没有使用目的的个人信息" in page, "a home is covered by a purpose that has ended only"
+    answer = world.clients["Chief"].get(reverse("portal:purposes") + "?format=csv")
+    sheet = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert "Gauge.keeper; Gauge.phone" in sheet

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from zhiwan.kernel.guard.actions import Action, ActionBook, ActionTwice
 from zhiwan.kernel.guard.decide import Decision, Obligation, Reason, decide, may_attempt
 from zhiwan.kernel.guard.people import EVERYWHERE, NOBODY, NOWHERE, Person, Reach, Subject
+from zhiwan.kernel.guard.purposes import Purpose, PurposeBook
 from zhiwan.kernel.guard.roles import RoleBook, RolesFile, RoleWrong
 
 AT = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -67,10 +68,28 @@ def person(role: str = "desk", **more: Any) -> Person:
     return Person(role=role, **facts | more)
 
 
+PURPOSES = PurposeBook(
+    [
+        Purpose.model_validate(
+            {"id": "duty", "title": words("duty"), "basis": words("a law"), "fields": ["Gauge.keeper", "Gauge.phone"],
+             "roles": ["desk"], "keep_days": 30, "since": "2026-07-01", "until": "2026-08-01"}
+        )
+    ],
+    "Asia/Shanghai",
+)  # fmt: skip
+
+
 def asked(
-    who: Person, what: str, subject: Subject | None = None, *, purpose: str = "", given: bool = False, at: datetime = AT
+    who: Person,
+    what: str,
+    subject: Subject | None = None,
+    *,
+    purpose: str = "",
+    given: bool = False,
+    at: datetime = AT,
+    under: str = "duty",
 ) -> Decision:
-    return decide(who, what, subject, purpose, at, book=BOOK, given=given)
+    return decide(who, what, subject, purpose, at, book=BOOK, given=given, under=under, purposes=PURPOSES)
 
 
 @pytest.mark.mission("E3")
@@ -143,12 +162,53 @@ def test_at_the_door_of_a_page_what_may_be_given_passes_and_nothing_else() -> No
 
 def test_a_reveal_needs_a_reason_a_grade_and_for_the_highest_a_second_factor() -> None:
     desk = person()
-    assert asked(desk, "field.reveal", Subject(grade=3)).reason is Reason.REASON_MISSING
-    assert asked(desk, "field.reveal", Subject(grade=3), purpose="  ").reason is Reason.REASON_MISSING
-    assert asked(desk, "field.reveal", Subject(grade=3), purpose="to call").obligations == {Obligation.LOG}
-    assert asked(desk, "field.reveal", Subject(grade=4), purpose="to call").reason is Reason.SECOND_FACTOR
-    assert asked(person(second_factor=True), "field.reveal", Subject(grade=4), purpose="to call")
-    assert asked(person(second_factor=True), "field.reveal", Subject(grade=5), purpose="x").reason is Reason.GRADE
+    three, four, five = (Subject(grade=grade, field="Gauge.keeper") for grade in (3, 4, 5))
+    assert asked(desk, "field.reveal", three).reason is Reason.REASON_MISSING
+    assert asked(desk, "field.reveal", three, purpose="  ").reason is Reason.REASON_MISSING
+    assert asked(desk, "field.reveal", three, purpose="to call").obligations == {Obligation.LOG}
+    assert asked(desk, "field.reveal", four, purpose="to call").reason is Reason.SECOND_FACTOR
+    assert asked(person(second_factor=True), "field.reveal", four, purpose="to call")
+    assert asked(person(second_factor=True), "field.reveal", five, purpose="x").reason is Reason.GRADE
+
+
+@pytest.mark.mission("E4")
+@pytest.mark.parametrize(
+    ("field", "under", "at", "reads"),
+    [
+        ("Gauge.keeper", "duty", AT, True),
+        ("Gauge.keeper", "", AT, False),
+        ("Gauge.keeper", "census", AT, False),  # declared nowhere
+        ("Gauge.home", "duty", AT, False),  # outside the purpose
+        ("", "duty", AT, False),
+        # Days of the place: July begins at 16:00 UTC of the day before, and ends so.
+        ("Gauge.keeper", "duty", datetime(2026, 6, 30, 15, 59, tzinfo=UTC), False),
+        ("Gauge.keeper", "duty", datetime(2026, 6, 30, 16, 0, tzinfo=UTC), True),
+        ("Gauge.keeper", "duty", datetime(2026, 7, 31, 15, 59, tzinfo=UTC), True),
+        ("Gauge.keeper", "duty", datetime(2026, 7, 31, 16, 0, tzinfo=UTC), False),
+    ],
+)
+def test_a_personal_field_is_read_for_a_purpose_in_force_that_covers_it(
+    field: str, under: str, at: datetime, reads: bool
+) -> None:
+    decision = asked(person(), "field.reveal", Subject(grade=3, field=field), purpose="to call", under=under, at=at)
+    assert decision.reason is (Reason.ALLOWED if reads else Reason.NO_PURPOSE)
+
+
+def test_a_purpose_lets_its_roles_only_and_what_is_not_personal_needs_none() -> None:
+    book = RoleBook(
+        [RolesFile.model_validate(FILE | {"roles": [*FILE["roles"], role("other", may=["field.reveal"], reveals=3)]})],
+        ACTIONS,
+    )
+    keeper = Subject(grade=3, field="Gauge.keeper")
+    for name, subject, reason in (
+        ("desk", keeper, Reason.ALLOWED),
+        ("other", keeper, Reason.NO_PURPOSE),
+        ("other", Subject(grade=2, field="Gauge.note"), Reason.ALLOWED),
+    ):
+        found = decide(person(name), "field.reveal", subject, "to call", AT, book=book, under="duty", purposes=PURPOSES)
+        assert found.reason is reason, name
+    assert [one.id for one in PURPOSES.covering("desk", "Gauge.phone", AT)] == ["duty"]
+    assert decide(person(), "field.reveal", keeper, "x", AT, book=book, under="duty").reason is Reason.NO_PURPOSE
 
 
 def test_reads_and_exports_are_masked_and_exports_are_logged() -> None:

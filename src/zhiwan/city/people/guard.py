@@ -15,10 +15,12 @@ from typing import Any
 from django.utils import timezone
 
 from zhiwan.city.people.acting import Actor, current_actor
+from zhiwan.city.people.purposes import purpose_book
 from zhiwan.city.people.roles import role_book
 from zhiwan.kernel.facts.errors import InputRefused
 from zhiwan.kernel.guard.decide import Decision, Reason, decide, may_attempt, names_given
 from zhiwan.kernel.guard.people import Subject
+from zhiwan.kernel.guard.purposes import NO_PURPOSES, Purpose
 
 SYSTEM = "system"
 
@@ -95,6 +97,15 @@ class ActionUndeclared(InputRefused):
     hint = "Declare it, and say which roles hold it."
 
 
+class PurposeNeeded(InputRefused):
+    """A personal field, and no purpose of the register lets this role read it now."""
+
+    code = "PEOPLE-009"
+    fact = "no purpose in force lets the post {post} read {field}"
+    detail = "Personal fields are read for a purpose of the register only; named was: {under}."
+    hint = "Choose one of the purposes that the page offers, or ask who keeps the register (purposes.yml)."
+
+
 def require(
     action: str,
     *,
@@ -104,28 +115,52 @@ def require(
     posts: Iterable[str] = (),
     reason: str = "",
     grade: int = 1,
+    field: str = "",
+    under: str = "",
 ) -> Actor:
     """Who acts, if they may do `action`. Raises what says why not.
 
     `on`: the row that is acted on, or a Subject; `town` where there is only a town (empty: the whole district).
-    `roles` and `posts`: whom a pack or a plan gives the action for this subject. `grade`: of what is revealed.
+    `roles` and `posts`: whom a pack or a plan gives the action for this subject. `grade`: of what is revealed;
+    `field`: its Type.field, and `under` the purpose it is read for.
     """
     actor = current_actor()
     if actor is None:
         raise NobodyActs(action=action)
-    subject = _subject(town, on, grade)
+    subject = _subject(town, on, grade, field)
     roles = frozenset(roles)
     given = names_given(actor.person, roles, frozenset(posts))
-    decision = decide(actor.person, action, subject, reason, timezone.now(), book=role_book(), given=given)
+    decision = decide(
+        actor.person, action, subject, reason, timezone.now(),
+        book=role_book(), given=given, under=under, purposes=purpose_book() if field else NO_PURPOSES,
+    )  # fmt: skip
     if not decision.allow:
-        raise refusal(decision, action, actor, subject, roles)
+        raise refusal(decision, action, actor, subject, roles, under)
     return actor
 
 
-def may(action: str, *, on: Any = None, roles: Iterable[str] = (), posts: Iterable[str] = (), grade: int = 1) -> bool:
+def purposes_for(field: str) -> list[Purpose]:
+    """For what the acting post may read this field (Type.field) now."""
+    actor = current_actor()
+    role = role_book().role(actor.person.role or "") if actor is not None else None
+    return purpose_book().covering(role.id, field, timezone.now()) if role is not None else []
+
+
+def may(
+    action: str,
+    *,
+    on: Any = None,
+    roles: Iterable[str] = (),
+    posts: Iterable[str] = (),
+    grade: int = 1,
+    field: str = "",
+    under: str = "",
+) -> bool:
     """Whether the acting post may do it: for pages that offer only what can be done."""
     try:
-        require(action, on=on, roles=roles, posts=posts, reason="asked by a page", grade=grade)
+        require(
+            action, on=on, roles=roles, posts=posts, reason="asked by a page", grade=grade, field=field, under=under
+        )
     except InputRefused:
         return False
     return True
@@ -163,16 +198,21 @@ def subject_of(row: Any, grade: int = 1) -> Subject:
     )
 
 
-def _subject(town: str | None, on: Any, grade: int) -> Subject | None:
+def _subject(town: str | None, on: Any, grade: int, field: str) -> Subject | None:
     if isinstance(on, Subject):
-        return replace(on, grade=max(on.grade, grade))
+        return replace(on, grade=max(on.grade, grade), field=field)
     if on is not None:
-        return subject_of(on, grade)
-    return Subject(town=town, grade=grade) if town is not None else None
+        return replace(subject_of(on, grade), field=field)
+    return Subject(town=town, grade=grade, field=field) if town is not None else None
 
 
 def refusal(
-    decision: Decision, action: str, actor: Actor, subject: Subject | None, given: frozenset[str] = frozenset()
+    decision: Decision,
+    action: str,
+    actor: Actor,
+    subject: Subject | None,
+    given: frozenset[str] = frozenset(),
+    under: str = "",
 ) -> InputRefused:
     """The error that tells a person, or a client, why not."""
     post = actor.post.id if actor.post is not None else actor.name
@@ -192,6 +232,8 @@ def refusal(
             return SecondFactorNeeded(action=action, post=post)
         case Reason.REASON_MISSING:
             return ReasonNeeded(action=action)
+        case Reason.NO_PURPOSE:
+            return PurposeNeeded(post=post, field=subject.field if subject else "?", under=under or "none")
         case Reason.GRADE:
             return GradeTooHigh(post=post, grade=subject.grade if subject is not None else "?")
     holders = sorted({role.id for role in role_book().roles_with(action)} | given)

@@ -246,15 +246,17 @@ def set_device_enabled(*, device_id: str, enabled: bool, at: datetime | None = N
 
 
 @transaction.atomic
-def reveal_field(*, entity_id: str, field: str, reason: str, at: datetime | None = None) -> Any:
-    """The whole value of a masked field, for this once. The audit keeps who read which field and why, not the value."""
+def reveal_field(*, entity_id: str, field: str, purpose: str, reason: str, at: datetime | None = None) -> Any:
+    """The whole value of a masked field, for this once and a purpose of the register. The audit keeps who read which
+    field for what and why, not the value."""
     entity = Entity.objects.filter(id=entity_id).first()
     declared = packs().type(entity.type).fields.get(field) if entity is not None else None
     if entity is None or declared is None:
         raise EntityRefused(id=entity_id, problems=f'it has no field "{field}" that this post may see')
-    guard.require("entity.reveal", on=entity, grade=declared.grade, reason=reason)
-    now, after = at or timezone.now(), {"field": field, "grade": declared.grade, "reason": reason.strip()}
-    audit.record("entity.reveal", f"entity:{entity.id}", at=now, after=after)
+    name = f"{entity.type}.{field}"
+    guard.require("entity.reveal", on=entity, grade=declared.grade, reason=reason, field=name, under=purpose)
+    now, after = at or timezone.now(), {"field": name, "grade": declared.grade, "purpose": purpose}
+    audit.record("entity.reveal", f"entity:{entity.id}", at=now, after=after, purpose=reason.strip())
     return entity.fields.get(field)
 
 

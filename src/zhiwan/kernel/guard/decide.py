@@ -2,8 +2,8 @@
 
 What is asked in turn: is the action declared · is somebody there · is the post in force · does its role hold the
 action (or was it given for this subject) · does the subject lie in its reach · is a second factor shown where one is
-demanded · is a reason given. The first no is the answer, and the answer says which it was. `at` is an argument: a
-replay decides as it was then.
+demanded · is a reason given · is a personal field read for a purpose that is in force and covers it. The first no is
+the answer, and the answer says which it was. `at` is an argument: a replay decides as it was then.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from enum import Enum
 from zhiwan.kernel.facts.declared import Text
 from zhiwan.kernel.guard.actions import Action
 from zhiwan.kernel.guard.people import Person, Subject
+from zhiwan.kernel.guard.purposes import NO_PURPOSES, PERSONAL, PurposeBook
 from zhiwan.kernel.guard.roles import Role, RoleBook
 
 #: Fields of these grades are read with a second factor only.
@@ -37,6 +38,7 @@ class Reason(Enum):
     GRADE = ("grade", "安全级别高于本岗位可看的级别", "its grade is above what the post may see")
     SECOND_FACTOR = ("second_factor", "需要第二种验证", "a second factor is needed")
     REASON_MISSING = ("reason_missing", "需要说明原因", "a reason is needed")
+    NO_PURPOSE = ("no_purpose", "没有有效的使用目的涵盖这个字段", "no purpose in force covers this field")
 
     def __init__(self, code: str, zh: str, en: str) -> None:
         self.code = code
@@ -75,8 +77,13 @@ def decide(
     *,
     book: RoleBook,
     given: bool = False,
+    under: str = "",
+    purposes: PurposeBook = NO_PURPOSES,
 ) -> Decision:
-    """`subject` None asks for the action as such; `given`: a pack or a plan names this post or role for the subject."""
+    """`subject` None asks for the action as such; `given`: a pack or a plan names this post or role for the subject.
+
+    `purpose` is the reason in free words; `under` the declared purpose of a personal field, one of `purposes`.
+    """
     declared = book.actions.get(action)
     if declared is None:
         return _no(Reason.UNDECLARED)
@@ -101,6 +108,9 @@ def decide(
         return _no(Reason.SECOND_FACTOR)
     if declared.reason and not purpose.strip():
         return _no(Reason.REASON_MISSING)
+    personal = declared.sort == "reveal" and subject is not None and subject.grade >= PERSONAL
+    if personal and subject is not None and not purposes.lets(under, role.id, subject.field, at):
+        return _no(Reason.NO_PURPOSE)
     return _yes(declared, role, second=_demands_second_factor(role, declared, subject))
 
 

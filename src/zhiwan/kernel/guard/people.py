@@ -71,6 +71,7 @@ class Subject:
     common: bool = False  # said to everyone there: warnings, responses
     told: bool = True  # and published
     grade: int = 1  # the highest grade that is read whole
+    field: str = ""  # Type.field of what is revealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ areas.geojson  outlines with the same properties; a feature adds its geometry to
 bodies.yml   organisations, as a tree        posts.yml   roles and posts
 duties.yml   权责清单: which body answers for which class (optional)
 zones.yml    polygons that cross areas (optional)        demo.yml   accounts of a demonstration (optional)
+purposes.yml 使用目的: what personal data is used for (optional; without one, no personal field is read whole)
 calendar.yml office hours, years and days of its own (optional; place_calendar.py)
 """
 
@@ -22,6 +23,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zhiwan.kernel.facts.areas import is_area, parent_area
 from zhiwan.kernel.facts.calendar import WorkingCalendar
+from zhiwan.kernel.guard.purposes import Purpose
 from zhiwan.kernel.packs.broken import FileMissing, FileUnknown, IdTwice, NotYaml, WrongShape
 from zhiwan.kernel.packs.models import Declared, Identifier, Text, TypeName
 from zhiwan.kernel.packs.place_calendar import CalendarFile
@@ -187,6 +189,7 @@ class PlaceDecl(Declared):
     posts: list[Post]
     zones: list[ZoneDecl] = Field(default=[])
     duties: list[Duty] = Field(default=[])
+    purposes: list[Purpose] = Field(default=[])
     demo: PlaceDemo = PlaceDemo()
     calendar: CalendarFile = CalendarFile()
     folder: str = ""
@@ -208,7 +211,7 @@ class PlaceDecl(Declared):
 
 _FILES = (
     "place.yml", "areas.csv", "areas.geojson", "bodies.yml", "posts.yml", "duties.yml", "zones.yml", "demo.yml",
-    "calendar.yml",
+    "calendar.yml", "purposes.yml",
 )  # fmt: skip
 _SILENT = ("sources", "README.md", "NOTICE", "NOTICE.md", "LICENSE", "maps", "mission.csv")
 
@@ -240,6 +243,7 @@ def load_place(folder: Path) -> PlaceDecl:
         posts=posts.posts,
         zones=read("zones.yml", list[ZoneDecl], []),
         duties=read("duties.yml", list[Duty], []),
+        purposes=read("purposes.yml", list[Purpose], []),
         demo=read("demo.yml", PlaceDemo, PlaceDemo()),
         calendar=read("calendar.yml", CalendarFile, CalendarFile()),
         folder=str(folder.resolve()),
@@ -345,6 +349,12 @@ def _check_pointers(place: PlaceDecl, documents: dict[str, Document]) -> None:
     for number, duty in enumerate(place.duties):
         if duty.body not in bodies:
             _lost(documents, "duties.yml", (number, "body"), f"[{duty.class_}].body", duty.body, "bodies.yml")
+    for number, purpose in enumerate(place.purposes):
+        if purpose.id in {one.id for one in place.purposes[:number]}:
+            raise IdTwice(
+                file="purposes.yml", line=documents["purposes.yml"].line((number, "id")), thing="purpose",
+                id=purpose.id, first="purposes.yml",
+            )  # fmt: skip
     for number, account in enumerate(place.demo.accounts):
         for missing in [post for post in account.posts if post not in posts]:
             _lost(

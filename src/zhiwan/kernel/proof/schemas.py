@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from zhiwan.kernel.guard.purposes import Purpose
 from zhiwan.kernel.packs.load import FILES
 from zhiwan.kernel.packs.place import Body, Duty, PlaceDemo, PlaceFile, PostsFile, ZoneDecl
 from zhiwan.kernel.packs.place_calendar import CalendarFile
@@ -25,6 +26,7 @@ PLACE_FILES: dict[str, Any] = {
     "zones.yml": list[ZoneDecl],
     "demo.yml": PlaceDemo,
     "calendar.yml": CalendarFile,
+    "purposes.yml": list[Purpose],
 }
 
 

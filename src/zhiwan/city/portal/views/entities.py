@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
@@ -27,6 +28,7 @@ from zhiwan.city.registry.commands import declared
 from zhiwan.city.registry.device_cards import device_cards
 from zhiwan.city.watch import queries as watch
 from zhiwan.kernel.facts.errors import CityError
+from zhiwan.kernel.guard.purposes import Purpose
 
 #: Spans of the history chart: key → (span, bucket); None shows every reading.
 SPANS: dict[str, tuple[timedelta, timedelta | None]] = {
@@ -75,13 +77,17 @@ def detail(request: HttpRequest, id: str) -> HttpResponseBase:
     if found is None:
         return not_found(request, pgettext("one", "对象"))
     values = watch.latest_of(id)
-    named = [row.property for row in values]
-    with_values = [row.property for row in values if row.value is not None]
-    name = chosen(request, "property", named) or (with_values or named or [""])[0]
+    name = chosen(request, "property", [row.property for row in values]) or _first(values)
     span = chosen(request, "span", SPANS) or "24h"
     if request.GET.get("format") == "csv":
         return _history_csv(request, id, name, span)
     return render(request, "portal/entity.html", _told(found, values, name, span))
+
+
+def _first(values: list[watch.LatestRow]) -> str:
+    """The property whose history is shown when none is chosen: the first that has a value."""
+    with_values = [row.property for row in values if row.value is not None]
+    return (with_values or [row.property for row in values] or [""])[0]
 
 
 def _told(found: registry.EntityDetail, values: list[watch.LatestRow], name: str, span: str) -> dict[str, Any]:
@@ -96,16 +102,26 @@ def _told(found: registry.EntityDetail, values: list[watch.LatestRow], name: str
         "spans": span_titles(),
         "chart": None if hidden else _history(found.row.type, found.row.id, name, span),
         "hidden": hidden,
-        "may_reveal": {
-            field.id
-            for field in found.fields
-            if field.masked and guard.may("entity.reveal", on=found.subject, grade=field.grade)
-        },
+        "may_reveal": _may_reveal(found),
         "revealed": {},
         "alarms": watch.alarms(entity=found.row.id, size=10),
         "devices": device_cards(found.row.id),
         "commands": declared(found.row.type),
     }
+
+
+def _may_reveal(found: registry.EntityDetail) -> dict[str, list[Purpose]]:
+    """Masked fields that the post may see whole → for which purposes."""
+    offered = {}
+    for field in found.fields:
+        name = f"{found.row.type}.{field.id}"
+        if field.masked:
+            offered[field.id] = [
+                one
+                for one in guard.purposes_for(name)
+                if guard.may("entity.reveal", on=found.subject, grade=field.grade, field=name, under=one.id)
+            ]
+    return {id: purposes for id, purposes in offered.items() if purposes}
 
 
 @never_cache
@@ -116,13 +132,16 @@ def reveal(request: HttpRequest, id: str, name: str) -> HttpResponseBase:
     found = registry.entity_detail(id)
     if found is None or name not in {field.id for field in found.fields}:
         return not_found(request, pgettext("one", "对象"))
-    context = _told(found, watch.latest_of(id), "", "24h")
+    values = watch.latest_of(id)
+    context = _told(found, values, _first(values), "24h")
     try:
-        context["revealed"] = {name: reveal_field(entity_id=id, field=name, reason=request.POST.get("reason", ""))}
+        purpose, reason = request.POST.get("purpose", ""), request.POST.get("reason", "")
+        context["revealed"] = {name: reveal_field(entity_id=id, field=name, purpose=purpose, reason=reason)}
     except CityError as problem:
         messages.error(request, sentence(problem))
         return redirect("portal:entity", id)
-    return render(request, "portal/entity.html", context)
+    # Who photographs or prints the page carries the reader's name with it.
+    return render(request, "portal/entity.html", context | {"marked_at": timezone.localtime()})
 
 
 def _history(type_name: str, id: str, name: str, span: str) -> charts.Option | None:
