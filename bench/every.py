@@ -1,7 +1,7 @@
 """Runs the measurements one after the other and writes docs/bench/results.md. Started by bench/run.
 
     bench/run [--full] [NAME...]
-        NAME: judge intake http loop loop_batching reconnect history audit peers pages
+        NAME: judge intake http loop loop_batching reconnect history audit guard peers pages
 
 A measurement that fails or takes too long is a row of the table like any other. Results of measurements that were not
 run this time stay as they are, with their own date.
@@ -52,6 +52,7 @@ MEASUREMENTS = (
     Measurement("reconnect", "bench.reconnect", "--devices 15000", short="--devices 3000"),
     Measurement("history", "bench.history", "--devices 40000"),
     Measurement("audit", "bench.audit", "--seconds 20 --rounds 3"),
+    Measurement("guard", "bench.guard", "--rows 100000"),
     Measurement("peers", "bench.peers", "--devices 8000 --seconds 20 --rate 12500 --probes 40"),
     Measurement("pages", "bench.pages", "--repeats 5 --stream-seconds 30"),
 )

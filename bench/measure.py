@@ -191,11 +191,16 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 def build_generator() -> Path:
     """The load generator, compiled when its source is newer."""
-    source, program = Path(__file__).with_name("load.c"), CACHE / "load"
+    return compiled(Path(__file__).with_name("load.c"), "load")
+
+
+def compiled(source: Path, name: str, *flags: str) -> Path:
+    """A program, or with -shared a library, of a C source."""
+    program = CACHE / name
     CACHE.mkdir(parents=True, exist_ok=True)
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         made = program.with_suffix(f".{os.getpid()}")
-        subprocess.run(["gcc", "-O2", "-Wall", "-std=gnu11", "-o", made, source], check=True)
+        subprocess.run(["gcc", "-O2", "-Wall", "-std=gnu11", *flags, "-o", made, source], check=True)
         made.replace(program)
     return program
 
