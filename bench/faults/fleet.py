@@ -155,6 +155,10 @@ class HttpGauges:
             self.refusals[f"HTTP {answer.status}"] = body.decode("utf-8", "replace")[:500]
             return False
         refused = json.loads(body)["refused"]
+        if refused and {one["code"] for one in refused} == {"TOO_NEW"}:
+            # Rightly: the clock behind the door was stepped back. They are posted again until it is right.
+            self.counts["HTTP row TOO_NEW"] += 1
+            return False
         if refused:
             raise AssertionError(f"the HTTP door refused rows that are sound: {refused[:3]}")
         return True
