@@ -29,6 +29,7 @@ from zhiwan.city.people.auditing.retention import make_months
 from zhiwan.city.people.auditing.signing import HeadsNotWritable, sign_heads
 from zhiwan.city.people.lines import work_out_lines
 from zhiwan.city.people.models import Post, User
+from zhiwan.city.people.purposes import purpose_book
 from zhiwan.city.people.ways_in import limits, machines, passwords, recovery
 from zhiwan.city.registry.actions import set_owner
 from zhiwan.city.registry.duties import assign_lines, duties
@@ -137,6 +138,7 @@ def load_place() -> None:
     Lines of duty name classes, which are packs: those are worked out at every start, for another set of packs.
     """
     declared = place()
+    purpose_book()  # a register that cannot be used stops the start, not the first reveal
     if not _changed("place", declared.model_dump_json()):
         with acting_system("cli"):
             work_out_lines()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from django.conf import settings
 
+from zhiwan.city import packs_loaded
 from zhiwan.city.people.roles import role_book
 from zhiwan.kernel.facts.errors import PackBroken
 from zhiwan.kernel.guard.purposes import NO_PURPOSES, PurposeBook
-from zhiwan.kernel.packs.place import PlaceDecl
 
 
 class PurposeWrong(PackBroken):
@@ -25,27 +23,8 @@ def purpose_book() -> PurposeBook:
     """As the place declares it. Raises PurposeWrong."""
     if settings.ZHIWAN_PLACE is None:
         return NO_PURPOSES
-    from zhiwan.city.packs_loaded import place
-
-    return _book(_Same(place()))
-
-
-class _Same:
-    """A place by identity: it is read once and never changes."""
-
-    def __init__(self, place: PlaceDecl) -> None:
-        self.place = place
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.place is self.place
-
-    def __hash__(self) -> int:
-        return id(self.place)
-
-
-@lru_cache(maxsize=4)
-def _book(one: _Same) -> PurposeBook:
-    for purpose in one.place.purposes:
+    place = packs_loaded.place()
+    for purpose in place.purposes:
         if unknown := sorted(set(purpose.roles) - set(role_book().roles)):
             raise PurposeWrong(id=purpose.id, roles=", ".join(unknown))
-    return PurposeBook(one.place.purposes, one.place.place.zone)
+    return PurposeBook(place.purposes, place.place.zone)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from zhiwan.city.packs_loaded import packs
+from zhiwan.city.registry.commands import declared
 from zhiwan.city.registry.models import Device, DeviceCommand, DeviceConnection
 from zhiwan.kernel.facts.declared import Text
 from zhiwan.kernel.packs.models import CommandDecl
@@ -64,8 +64,7 @@ def device_cards(entity_id: str) -> list[DeviceCard]:
 
 
 def _card(device: Device, connection: DeviceConnection | None) -> DeviceCard:
-    kind = packs().types.get(device.entity.type)
-    declared = kind.commands if kind is not None else {}
+    known = declared(device.entity.type)
     commands = list(DeviceCommand.objects.filter(device=device).order_by("-id")[:SHOWN])
     old = device.old_until if device.old_until and device.old_until > timezone.now() else None
     return DeviceCard(
@@ -78,16 +77,16 @@ def _card(device: Device, connection: DeviceConnection | None) -> DeviceCard:
         revoked_why=device.revoked_why,
         since=connection.since if connection else None,
         last=connection.until if connection else None,
-        commands=[_command(one, declared.get(one.command)) for one in commands],
+        commands=[_command(one, known.get(one.command)) for one in commands],
         waiting=any(one.state in OPEN for one in commands),
     )
 
 
-def _command(row: DeviceCommand, declared: CommandDecl | None) -> CommandRow:
-    title = declared.title if declared else Text(zh=row.command, en=row.command)
+def _command(row: DeviceCommand, decl: CommandDecl | None) -> CommandRow:
+    title = decl.title if decl else Text(zh=row.command, en=row.command)
     return CommandRow(
         title=title,
-        argument=_argument(row.argument, declared),
+        argument=_argument(row.argument, decl),
         state=row.state,
         ok=row.ok,
         says=row.says,
@@ -98,10 +97,10 @@ def _command(row: DeviceCommand, declared: CommandDecl | None) -> CommandRow:
     )
 
 
-def _argument(value: object, declared: CommandDecl | None) -> Text | None:
+def _argument(value: object, decl: CommandDecl | None) -> Text | None:
     if value is None:
         return None
-    given = declared.argument if declared else None
+    given = decl.argument if decl else None
     for choice in given.choices if given else ():
         if choice.id == value:
             return choice.title

@@ -84,9 +84,9 @@ def run_drill(
             drill.differences += _compare_lakes(manifest["lakes"], data, place, drill)
             drill.differences += _look_again(place, manifest, check_audit, drill)
             if start is not None:
-                began = time.monotonic() - drill.restore_seconds
+                began = time.monotonic()
                 problem = start(place)
-                drill.rto_seconds = time.monotonic() - began
+                drill.rto_seconds = drill.restore_seconds + time.monotonic() - began
                 drill.differences += [problem] if problem else []
         except NotAsItWas as problem:
             drill.differences.append(str(problem))
