@@ -95,6 +95,19 @@ def set_choice(page: Page, product: Product, language: str, theme: str) -> None:
     )
 
 
+def let_settle(page: Page) -> None:
+    """Charts and maps have drawn themselves again and transitions have ended: a colour that axe reads in the middle of
+    one is nobody's. What begins again for ever (a pulse, a value that flashes with each reading) is not waited for."""
+    page.wait_for_timeout(250)
+    page.evaluate(
+        """async () => {
+            document.body.getBoundingClientRect()  // transitions begin when the style is asked for
+            const passing = document.getAnimations().filter(one => one instanceof CSSTransition)
+            await Promise.allSettled(passing.map(one => one.finished))
+        }"""
+    )
+
+
 def violations(page: Page, only: str = "") -> Iterator[str]:
     """What axe finds on the open page, a line each; by all its rules, or by this one."""
     if not page.evaluate("Boolean(window.axe)"):
@@ -139,12 +152,12 @@ def look_at(page: Page, product: Product, links: list[str], language: str, theme
         page.goto(product.url + link)
         for size in (DESK, PHONE):
             page.set_viewport_size(size)  # type: ignore[arg-type]
-            page.wait_for_timeout(250)  # charts and maps draw themselves again
+            let_settle(page)
             for problem in violations(page):
                 problems.setdefault(problem, f"{link} at {size['width']} px")
         # The other theme is the same page in other colours: the attribute that the server would have written.
         page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme }", OTHER_THEME[theme])
-        page.wait_for_timeout(250)  # colours change within a transition
+        let_settle(page)
         for problem in violations(page, only="color-contrast"):
             problems.setdefault(problem, f"{link}, {OTHER_THEME[theme]}")
     return problems
