@@ -213,6 +213,26 @@ class LakeContract:
         lake.roll_up()
         assert lake.hourly("e", "level", old, old + HOUR).select("n", "sum").rows() == [(1, 1.0)]
 
+    def test_what_was_erased_is_in_no_answer_and_comes_back_in_no_figure(self, lake: LakePort) -> None:
+        rows = [(entity, name, NOON, 1.0) for entity in ("e", "f", "it's") for name in ("pulse", "level")]
+        lake.append(observations(*rows), "app", 1)
+        lake.roll_up()
+        lake.append(observations(("e", "pulse", NOON + MINUTE, 2.0), ("f", "pulse", NOON + MINUTE, 2.0)), "app", 2)
+        assert lake.erase(["e", "it's", "nobody"], "pulse") == 3
+        lake.append(observations(("f", "pulse", NOON + 2 * MINUTE, 3.0)), "app", 3)
+        lake.roll_up()
+        lake.compact()
+
+        def kept(entity: str, name: str) -> list[int]:
+            asked = (entity, name, NOON - DAY, NOON + DAY)
+            answers = lake.rows(*asked).height, *(figures(*asked)["n"].sum() for figures in (lake.hourly, lake.daily))
+            return list(answers)
+
+        assert kept("e", "pulse") == kept("it's", "pulse") == [0, 0, 0]
+        assert kept("f", "pulse") == [3, 3, 3]
+        assert kept("e", "level") == kept("it's", "level") == [1, 1, 1]
+        assert lake.erase(["e"], "pulse") == 0
+
     def test_upkeep_changes_no_answer(self, lake: LakePort) -> None:
         for version in range(8):
             rows = [("e", "level", NOON + (7 * version + k) * 11 * MINUTE, float(k)) for k in range(5)]

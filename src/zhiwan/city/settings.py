@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "zhiwan.city.amendments",
     "zhiwan.city.cases",
     "zhiwan.city.plans",
+    "zhiwan.city.keeping",
     "zhiwan.city.portal",
 ]
 

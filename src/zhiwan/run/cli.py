@@ -134,6 +134,19 @@ def jobs() -> None:
 
 
 @app.command()
+def nightly(data: Data = DEFAULT_DATA) -> None:
+    """Delete what is due, back up, let old backups go. `zhiwan up` runs it every night; elsewhere a timer does."""
+    _django(data)
+    from zhiwan.run.backups.commands import stream_ends
+    from zhiwan.run.nightly.rounds import run_round
+
+    problems = run_round(data.resolve(), say=typer.echo, stream_ends=stream_ends)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
 def door() -> None:
     """Answer NATS when a device knocks: who it is and what it may do."""
     from zhiwan.run.broker_door import main as run_door

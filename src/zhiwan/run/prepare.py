@@ -55,6 +55,7 @@ class Prepared:
 
     link: str
     phone_link: str  # empty without --lan
+    zone: str  # of the place: whose night it is
 
 
 def data_folder() -> DataFolder:
@@ -84,7 +85,7 @@ def prepare(*, demo: bool, tell: Callable[[str], None]) -> Prepared:
         tell("demonstration is loaded")
     write_demo_file(accounts=accounts, by_hand=by_hand)
     phone_link = sign_in_link(phone=True) if os.environ.get("ZHIWAN_LAN_ADDRESS") else ""
-    return Prepared(link=sign_in_link(), phone_link=phone_link)
+    return Prepared(link=sign_in_link(), phone_link=phone_link, zone=settings.TIME_ZONE)
 
 
 def keep_audit(tell: Callable[[str], None]) -> None:

@@ -1,8 +1,9 @@
 """`zhiwan up`: one machine, everything, in order, until Ctrl-C.
 
 PostgreSQL and NATS (servers.py) → schema, place, demonstration (step.py) → door → worker → jobs, web, live →
-simulator → ready. Each process gets its addresses by environment variables (options.py) and nothing else, so the same
-processes run elsewhere without this file. What keeps them alive: supervisor.py.
+simulator → ready; then, every night, a round of what is kept and let go (nightly/). Each process gets
+its addresses by environment variables (options.py) and nothing else, so the same processes run elsewhere without this
+file. What keeps them alive: supervisor.py.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from zhiwan.run.certificates import Certificates, certificates_for
 from zhiwan.run.folder import DataFolder
 from zhiwan.run.health import Health, ask
 from zhiwan.run.lan import lan_settings, phone_words
+from zhiwan.run.nightly.schedule import Nightly
 from zhiwan.run.options import Options, addresses, wanted_ports
 from zhiwan.run.ports import require_free
 from zhiwan.run.servers import start_servers
@@ -52,20 +54,24 @@ def run_up(options: Options) -> None:
     folder.hold(what=f"zhiwan up, {options.url}", started=datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
     require_free(wanted_ports(options))
     supervisor = Supervisor(say, lambda parts: supervised.write(folder.path, parts))
+    night: Nightly | None = None
     with _signals():
         try:
-            _start(options, folder, supervisor, say)
+            night = _start(options, folder, supervisor, say)
             while True:
                 supervisor.look()
+                night.look()
                 time.sleep(ROUND)
         except Stopped:
             say("stopping")
         finally:
+            if night is not None:
+                night.stop()
             supervisor.stop_all()
     say("stopped; the data stays in " + str(folder.path))
 
 
-def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> Nightly:
     tls = certificates_for(options.lan, folder.path / "secrets", datetime.now(UTC)) if options.lan else None
     environment = {**os.environ, **addresses(options, folder), **(lan_settings(tls) if tls else {})}
     owner = start_servers(options, folder, supervisor, environment, say)
@@ -88,7 +94,9 @@ def _start(options: Options, folder: DataFolder, supervisor: Supervisor, say: Ca
     say("processes started; waiting for " + ("first readings" if options.demo else "all parts"))
     _await_ready(options, folder, supervisor, say)
     say("ready")
-    _announce(options, folder, json.loads(prepared), tls)
+    told = json.loads(prepared)
+    _announce(options, folder, told, tls)
+    return Nightly(folder.path, environment, folder.log("nightly"), told["zone"], say)
 
 
 def _await_ready(options: Options, folder: DataFolder, supervisor: Supervisor, say: Callable[[str], None]) -> None:

@@ -95,6 +95,7 @@ class Entity(models.Model):
     space = space_field()
     simulated = models.BooleanField(default=False, db_default=False)
     active = models.BooleanField(default=True, db_default=True)
+    inactive_since = models.DateTimeField(null=True)  # terms of personal fields run from here
     zones = texts_field()  # zones by polygon, village and grid by code; the last two are kept by the database
     owner = models.CharField(max_length=64, blank=True, default="", db_default="")  # body that answers for it
     line = line_field()
@@ -104,6 +105,9 @@ class Entity(models.Model):
             models.Index(fields=["type", "town"], name="registry_entity_type_town"),
             models.Index(fields=["town"], name="registry_entity_town"),
             models.Index(fields=["area"], name="registry_entity_area"),
+            models.Index(
+                fields=["inactive_since"], condition=models.Q(active=False), name="registry_entity_out_of_use"
+            ),
         ]
 
     @property

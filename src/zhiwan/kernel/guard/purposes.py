@@ -7,7 +7,8 @@ outside it stays masked. Declared by the place (purposes.yml), because a basis i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,16 @@ class Purpose(Declared):
         return self
 
 
+@dataclass(frozen=True)
+class Term:
+    """Of which things a field is due to be deleted: nothing that it was registered for needs it any longer."""
+
+    purposes: tuple[str, ...]
+    #: Of things that went out of use on this day or before; None: of every thing, since all purposes ended long enough
+    #: ago.
+    out_of_use_by: date | None
+
+
 class PurposeBook(Mapping[str, Purpose]):
     """All purposes of a place by id, in its time zone."""
 
@@ -70,6 +81,36 @@ class PurposeBook(Mapping[str, Purpose]):
         """Whether the role may read this field for this purpose now. A purpose that nobody declared lets nothing."""
         one = self._known.get(id)
         return one is not None and self.state(one, at) == "in_force" and role in one.roles and field in one.fields
+
+    def today(self, at: datetime) -> date:
+        """The day of the place."""
+        return at.astimezone(self._zone).date()
+
+    def term(self, field: str, at: datetime) -> Term | None:
+        """Of which things this field is due. None where no purpose names it: nobody said how long, so nobody deletes.
+
+        A purpose needs it until the thing goes out of use or the purpose ends, whichever is first, and `keep_days`
+        more; the field goes when the last of its purposes lets it go.
+        """
+        naming = [one for one in self._known.values() if field in one.fields]
+        if not naming:
+            return None
+        today = self.today(at)
+        needing = [one for one in naming if one.until is None or one.until + timedelta(one.keep_days) > today]
+        by = min((today - timedelta(one.keep_days) for one in needing), default=None)
+        return Term(tuple(one.id for one in naming), by)
+
+    def due_day(self, field: str, out_of_use: date | None) -> date | None:
+        """When it is due of a thing that went out of use on that day (None: it is in use); None: not foreseeable."""
+        ends = [
+            min(day for day in (one.until, out_of_use) if day is not None) + timedelta(one.keep_days)
+            if one.until is not None or out_of_use is not None
+            else None
+            for one in self._known.values()
+            if field in one.fields
+        ]
+        known = [day for day in ends if day is not None]
+        return max(known) if known and len(known) == len(ends) else None
 
     def covering(self, role: str, field: str, at: datetime) -> list[Purpose]:
         """For what the role may read this field now."""

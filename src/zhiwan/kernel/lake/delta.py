@@ -43,6 +43,7 @@ from zhiwan.kernel.lake.table import Table
 _HOURLY_PAYS = timedelta(days=14)
 _DAILY_PAYS = timedelta(days=90)
 _KEEP_FILES = timedelta(days=7)
+_ERASED_AT_ONCE = 500
 _FLAGS = {str(flag.name).lower(): int(flag) for flag in Quality if flag}
 QUALITY_SCHEMA: dict[str, pl.DataType] = {
     "entity": pl.String(),
@@ -233,6 +234,21 @@ class Lake:
                 self._raw.delete(f"month < '{month}'", HORIZON, int(horizon.timestamp()))
             return gone
 
+    def erase(self, entities: Sequence[str], property: str) -> int:
+        """Forget a property of these entities (see LakePort.erase). Raises LakeBusy; done again it goes on."""
+        with self._alone():
+            tables = (self._raw, self._rollups.hourly, self._rollups.daily)
+            gone = 0
+            for at in range(0, len(entities), _ERASED_AT_ONCE):
+                names = ", ".join(_literal(one) for one in entities[at : at + _ERASED_AT_ONCE])
+                predicate = f"property = {_literal(property)} AND entity IN ({names})"
+                gone += self._raw.delete(predicate)
+                for table in tables[1:]:
+                    table.delete(predicate)
+            for table in tables:
+                table.vacuum(timedelta(0))
+            return gone
+
     def vacuum(self, keep: timedelta = _KEEP_FILES) -> int:
         """Delete files no longer in use for `keep` (readers of other processes may still hold them)."""
         with self._alone():
@@ -250,6 +266,11 @@ class Lake:
     def _fits(self, grain: timedelta, every: timedelta, start: datetime, end: datetime) -> bool:
         """Whether buckets of `every` and the span itself are made of whole grains."""
         return every % grain == timedelta(0) and all(is_whole(edge, grain, self._offset) for edge in (start, end))
+
+
+def _literal(text: str) -> str:
+    """Text in Delta's SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 __all__ = ["AREA_SCHEMA", "QUALITY_SCHEMA", "ROLLUP_SCHEMA", "UTC_US", "Lake"]

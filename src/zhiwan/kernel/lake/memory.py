@@ -163,6 +163,13 @@ class MemoryLake:
             self._rows = self._rows.filter(~old)
         return int(gone)
 
+    def erase(self, entities: Sequence[str], property: str) -> int:
+        its = (pl.col("property") == property) & pl.col("entity").is_in(list(entities))
+        gone = self._rows.filter(its).height
+        self._rows = self._rows.filter(~its)
+        self._figures = {grain: figures.filter(~its) for grain, figures in self._figures.items()}
+        return gone
+
     def vacuum(self, keep: timedelta = timedelta(days=7)) -> int:
         return 0
 

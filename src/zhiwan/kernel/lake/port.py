@@ -106,6 +106,11 @@ class LakePort(Protocol):
         """Forget raw rows of whole months that ended before; roll-ups stay. The number of months forgotten."""
         ...
 
+    def erase(self, entities: Sequence[str], property: str) -> int:
+        """Forget all that was ever kept of this property of these entities: rows, figures, and the files that held
+        them. The number of rows. A reader in the middle of these very files may have to ask again."""
+        ...
+
     def vacuum(self, keep: timedelta = ...) -> int:
         """Delete files that no table has used for `keep`; the number of files."""
         ...

@@ -146,10 +146,16 @@ class Table:
         except CommitFailedError as problem:
             raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
 
-    def delete(self, predicate: str, app: str, version: int) -> None:
-        """Delete rows and leave a mark for later readers of the log."""
-        if table := self._opened():
-            table.delete(predicate, commit_properties=CommitProperties(app_transactions=[Transaction(app, version)]))
+    def delete(self, predicate: str, app: str | None = None, version: int = 0) -> int:
+        """Delete rows, and leave a mark for later readers of the log where one is given; the number of rows."""
+        if (table := self._opened()) is None:
+            return 0
+        marks = [] if app is None else [Transaction(app, version)]
+        try:
+            told = table.delete(predicate, commit_properties=CommitProperties(app_transactions=marks))
+        except CommitFailedError as problem:
+            raise LakeBusy(table=self.folder.name, problem=str(problem)) from problem
+        return int(told.get("num_deleted_rows") or 0)
 
     def compact(self) -> None:
         """Merge the small files of each partition."""

@@ -42,7 +42,7 @@ DUMP = "database.dump"
 #: Of the data folder: made anew in another place, or kept apart (the signed heads judge the audit of a restore).
 NOT_COPIED = frozenset(
     {"postgres", "nats", "lake", "lakes", "logs", "lock", "secrets", "secret.key", "demo.json", "audit-heads",
-     "reports", "sms", "static", "backup.lock"}
+     "reports", "sms", "static", "backup.lock", "backup-plan.json", "nightly.json"}
 )  # fmt: skip
 
 

@@ -62,8 +62,12 @@ idle_in_transaction_session_timeout = 5min
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d '
-log_min_duration_statement = 2s
 log_checkpoints = off
+# The texts of statements hold what people entered: neither slow ones nor failing ones go into a log.
+log_min_duration_statement = -1
+log_min_error_statement = panic
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
 {more}
 """
 HBA = "local all all scram-sha-256\n"
