@@ -90,6 +90,7 @@ def world(migrated: Any, django_db_blocker: Any, tmp_path_factory: pytest.TempPa
 #: The kind of thing an address names, and the part of the address that names it.
 SUBJECTS: dict[str, str] = {
     "map_card": "entity", "entity": "entity", "entity_reveal": "entity",
+    "entity_retire": "entity", "entity_return": "entity",
     "device_rotate": "device", "device_revoke": "device", "device_restore": "device", "device_command": "device",
     "alarm": "alarm", "alarm_acknowledge": "alarm", "alarm_recompute": "alarm",
     "warning": "warning", "warning_move": "warning", "response": "response", "response_end": "response",
@@ -108,6 +109,7 @@ FORMS: dict[str, dict[str, str]] = {
     "space": {"space": "live"},
     "entity_reveal": {"purpose": "duty", "reason": "to call the keeper"},
     "device_revoke": {"reason": "stolen"},
+    "entity_retire": {"reason": "taken down"},
     "response_start": {"plan": "governance.surge.plan|iv"},
     "case_move close": {"outcome": "true"},
     "case_move handle": {"note": "done"},

@@ -24,6 +24,8 @@ from django.views.decorators.http import require_safe
 from zhiwan.city import supervised
 from zhiwan.city.api.disks import disk
 from zhiwan.city.api.health_words import WELL, Part, part
+from zhiwan.city.keeping import plan
+from zhiwan.city.keeping import queries as keeping
 from zhiwan.city.packs_loaded import packs, the_bus
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.auditing.standing import standing
@@ -81,10 +83,11 @@ def parts_now(now: datetime) -> dict[str, Part]:
             parts["door"] = _process(signs.get("door"), now, known.get("door"))
             parts["jobs"] = _jobs(now, known.get("jobs"))
             parts["audit"] = _audit(now)
+            parts["backup"] = _backup(now)
     except DatabaseError as problem:
         log.warning("the database does not answer: %s", problem)
         parts["database"] = part("down", "NO_DATABASE")
-        for name in ("worker", "door", "jobs", "audit"):
+        for name in ("worker", "door", "jobs", "audit", "backup"):
             parts[name] = part("unknown", "ONLY_DATABASE_KNOWS")
     for name, one in known.items():
         # The supervisor saw it end; what the part itself said before is history.
@@ -165,6 +168,24 @@ def _audit(now: datetime) -> Part:
     signed = told.signed_at.isoformat() if told.signed_at else None
     checked = told.checked_at.isoformat() if told.checked_at else None
     return part("low" if found else "ok", found) | {"last_signed_at": signed, "last_checked_at": checked}
+
+
+def _backup(now: datetime) -> Part:
+    """Never `down`: the city works without. That nothing could be put back is told."""
+    data = Path(settings.ZHIWAN_DATA)
+    planned, night = plan.read_plan(data), plan.read_night(data)
+    last, drill = keeping.last_backup(), keeping.last_drill()
+    facts = {
+        "last_backup_at": last.isoformat() if last else None,
+        "last_drill_at": drill.at.isoformat() if drill else None,
+    }
+    if planned is not None and plan.is_late(planned, last, now):
+        return part("low", "BACKUP_LATE") | facts
+    if night is not None and night.problems:
+        return part("low", "NIGHT_PROBLEMS") | facts
+    if drill is not None and not drill.held:
+        return part("low", "DRILL_FAILED") | facts
+    return (part("ok") if planned is not None else part("ok", "BACKUP_NONE")) | facts
 
 
 def _jobs(now: datetime, known: Supervised | None) -> Part:

@@ -65,6 +65,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the last check found records of the audit changed or missing: the audit administrator should look",
     ),
     "AUDIT_UNSIGNED": ("审计链头没有按时签名", "the heads of the audit's chains are not signed in time"),
+    "BACKUP_NONE": ("没有设定每夜备份", "no backup is planned"),
+    "BACKUP_LATE": ("昨夜没有备份成功，请看备份页", "last night made no backup: look at the page of backups"),
+    "NIGHT_PROBLEMS": ("昨夜有未完成的保存或删除，请看备份页", "last night left something undone: see the backups"),
+    "DRILL_FAILED": ("最近一次恢复演练没有通过", "the last drill did not hold"),
     "PACKS": ("应用场景不能载入：{problem}", "packs cannot be loaded: {problem}"),
 }
 

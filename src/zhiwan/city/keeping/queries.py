@@ -64,9 +64,10 @@ def waiting() -> list[Waiting]:
     return sorted(found, key=lambda one: (one.due or date.max, one.field))
 
 
-def due_day_of(entity: Entity) -> date | None:
+def due_day_of(entity_id: str) -> date | None:
     """When the last of its registered personal fields goes; None while it is in use or has none."""
-    if entity.active or entity.inactive_since is None:
+    entity = Entity.objects.filter(id=entity_id, active=False).first()
+    if entity is None or entity.inactive_since is None:
         return None
     day = entity.inactive_since.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
     days = [purpose_book().due_day(f"{entity.type}.{field}", day) for field in entity.fields]

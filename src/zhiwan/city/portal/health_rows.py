@@ -39,6 +39,7 @@ def part_names() -> dict[str, str]:
         "simulator": _("演示数据"),
         "disk": _("磁盘"),
         "audit": _("审计"),
+        "backup": _("备份"),
         "packs": _("应用场景"),
     }
 
@@ -65,6 +66,8 @@ def _told(part: Part) -> dict[str, Any]:
         "last_sign_at": _("最近活动"),
         "last_signed_at": _("链头签名"),
         "last_checked_at": _("核验"),
+        "last_backup_at": _("最近备份"),
+        "last_drill_at": _("最近演练"),
         "waiting": _("等待"),
         "failed": _("失败"),
         "problem": _("问题"),

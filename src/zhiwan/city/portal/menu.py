@@ -56,6 +56,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry("rules", gettext_lazy("规则"), icon="scale", counted="amendments"),
             Entry("purposes", gettext_lazy("使用目的"), icon="fingerprint"),
             Entry("health", gettext_lazy("运行状态"), icon="server-2"),
+            Entry("backups", gettext_lazy("备份"), icon="database-export"),
             Entry("audit", gettext_lazy("审计"), icon="shield-check"),
             Entry("mission", gettext_lazy("任务对照"), icon="list-details"),
             Entry("setup", gettext_lazy("首次配置"), icon="settings"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
@@ -58,6 +59,8 @@ class EntityRow:
     lon: float | None
     lat: float | None
     simulated: bool
+    active: bool = True
+    inactive_since: datetime | None = None
 
     @property
     def title(self) -> Text:
@@ -210,6 +213,8 @@ def entity_row(entity: Entity) -> EntityRow:
         lon=entity.lon,
         lat=entity.lat,
         simulated=entity.simulated,
+        active=entity.active,
+        inactive_since=entity.inactive_since,
     )
 
 
@@ -218,11 +223,12 @@ def entities(
     town: str | None = None,
     area: str | None = None,
     text: str | None = None,
+    active: bool = True,
     page: int = 1,
     size: int = 50,
 ) -> Page[EntityRow]:
-    """Active entities by id. `area` is a prefix."""
-    found = Entity.objects.filter(active=True).order_by("id")
+    """Entities in use (or those that are not) by id. `area` is a prefix."""
+    found = Entity.objects.filter(active=active).order_by("id")
     if type:
         found = found.filter(type=type)
     if town:

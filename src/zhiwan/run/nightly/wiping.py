@@ -1,9 +1,9 @@
 """Until no file of the embedded database holds what was deleted: deleting marks rows, it does not remove their bytes.
 
-The table is written anew (VACUUM FULL) and the planner's samples of it go, once no reader's snapshot needs the old rows. The write-ahead log holds them
-too: segments are not recycled meanwhile (a recycled one keeps its bytes until it is written over), every segment that
-was there is left behind, and a checkpoint removes it. What a file system or a disk keeps of removed files is theirs:
-put the data folder on an encrypted volume.
+The table is written anew (VACUUM FULL) and the planner's samples of it go, once no reader's snapshot needs the old
+rows. The write-ahead log holds them too: segments are not recycled meanwhile (a recycled one keeps its bytes until it
+is written over), every segment that was there is left behind, and a checkpoint removes it. What a file system or a disk
+keeps of removed files is theirs: put the data folder on an encrypted volume.
 """
 
 from __future__ import annotations

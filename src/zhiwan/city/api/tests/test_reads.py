@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from django.utils import timezone
 from trial_pack import loaded, trial_pack
 from zhiwan.city.api.routes import api
 from zhiwan.city.api.scopes import OF_OPERATION, SCOPES
+from zhiwan.city.keeping import plan
+from zhiwan.city.keeping.models import Backup, Drill
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import Organisation, Post
 from zhiwan.city.people.ways_in import limits, machines
@@ -170,3 +173,26 @@ def test_the_openapi_description_names_all_operations(town: Client) -> None:
         "/api/v1/warnings",
         "/api/v1/cases",
     }
+
+
+def test_health_tells_of_the_backup_without_being_ill_for_it(tmp_path: Path, settings: Any) -> None:
+    settings.ZHIWAN_DATA = tmp_path
+    now = timezone.now()
+
+    def told() -> tuple[str, str]:
+        part = Client().get("/healthz").json()["parts"]["backup"]
+        return part["state"], part.get("code", "")
+
+    assert told() == ("ok", "BACKUP_NONE")
+    planned = plan.BackupPlan(to="/a", keys_to="/b", keep_days=3, since=now - timedelta(hours=30))
+    plan.write_plan(tmp_path, planned)
+    assert told() == ("low", "BACKUP_LATE")
+    with acting_system("cli"):
+        Backup.objects.create(id="b", made_at=now, bytes=1, archive="/a/b", key_file="/b/b")
+    assert told() == ("ok", "")
+    plan.write_night(tmp_path, plan.Night(began_at=now, ended_at=now, problems=["no room"]))
+    assert told() == ("low", "NIGHT_PROBLEMS")
+    plan.write_night(tmp_path, plan.Night(began_at=now, ended_at=now))
+    with acting_system("cli"):
+        Drill.objects.create(at=now, held=False, differences=1)
+    assert told() == ("low", "DRILL_FAILED")

@@ -8,20 +8,22 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from zhiwan.city.keeping.queries import due_day_of
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people import guard
 from zhiwan.city.portal import charts
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.refusals import sentence
 from zhiwan.city.portal.templatetags.portal import moment_text, said
-from zhiwan.city.portal.views.base import chosen, csv_download, not_found, whole
-from zhiwan.city.registry import clock
+from zhiwan.city.portal.views.base import act, chosen, csv_download, not_found, whole
+from zhiwan.city.registry import clock, retiring
 from zhiwan.city.registry import queries as registry
 from zhiwan.city.registry.actions import reveal_field
 from zhiwan.city.registry.commands import declared
@@ -54,6 +56,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "type": chosen(request, "type", packs().types),
         "area": request.GET.get("area", "")[:15] or None,
         "text": request.GET.get("q", "").strip()[:80] or None,
+        "active": request.GET.get("state") != "retired",
     }
     if request.GET.get("format") == "csv":
         rows = registry.entities(**filters, size=_MOST_CSV).rows
@@ -96,6 +99,7 @@ def _told(found: registry.EntityDetail, values: list[watch.LatestRow], name: str
         "detail": found,
         "row": found.row,
         "kind": packs().types.get(found.row.type),
+        "due": due_day_of(found.row.id) if not found.row.active else None,
         "values": values,
         "chosen": name,
         "span": span,
@@ -142,6 +146,27 @@ def reveal(request: HttpRequest, id: str, name: str) -> HttpResponseBase:
         return redirect("portal:entity", id)
     # Who photographs or prints the page carries the reader's name with it.
     return render(request, "portal/entity.html", context | {"marked_at": timezone.localtime()})
+
+
+@require_POST
+@opens("entity.retire")
+def retire(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Out of use, for a reason."""
+    if registry.entity_detail(id) is None:
+        return not_found(request, pgettext("one", "对象"))
+    reason = request.POST.get("reason", "")
+    done = _("已停用。它的设备已吊销，历史、告警和案件都保留。")
+    return act(request, lambda: retiring.retire(entity_id=id, reason=reason), done, reverse("portal:entity", args=[id]))
+
+
+@require_POST
+@opens("entity.return")
+def bring_back(request: HttpRequest, id: str) -> HttpResponseBase:
+    """In use again."""
+    if registry.entity_detail(id) is None:
+        return not_found(request, pgettext("one", "对象"))
+    done = _("已恢复使用。设备需要逐台恢复；已删除的个人信息需要重新登记。")
+    return act(request, lambda: retiring.bring_back(entity_id=id), done, reverse("portal:entity", args=[id]))
 
 
 def _history(type_name: str, id: str, name: str, span: str) -> charts.Option | None:

@@ -11,14 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from zhiwan.city.keeping import queries as keeping
 from zhiwan.city.packs_loaded import packs
 from zhiwan.city.people.purposes import purpose_book
 from zhiwan.city.people.roles import role_book
 from zhiwan.city.portal.gate import opens
 from zhiwan.city.portal.templatetags.portal import said
-from zhiwan.city.portal.views.base import csv_download
+from zhiwan.city.portal.views.base import csv_download, whole
 from zhiwan.kernel.guard.purposes import PERSONAL, Purpose, State
-from zhiwan.kernel.packs.models import Text
+from zhiwan.kernel.packs.models import EntityType, Text
 from zhiwan.kernel.packs.packset import PackSet
 
 
@@ -40,22 +41,41 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     lines = []
     for one in book.values():
         roles = [role_book().roles[id].title for id in one.roles]
-        fields = [names.get(field, Text(zh=field, en=field)) for field in one.fields]
+        fields = [names.get(field, _unnamed(field)) for field in one.fields]
         lines.append(Line(one, fields, roles, book.state(one, now)))
     if request.GET.get("format") == "csv":
         return _csv(request, lines)
     covered = {field for line in lines if line.state == "in_force" for field in line.purpose.fields}
     uncovered = [title for name, title in names.items() if name not in covered]
-    return render(request, "portal/purposes.html", {"lines": lines, "uncovered": uncovered})
+    receipts = keeping.erasures(page=whole(request, "page", 1))
+    context = {
+        "lines": lines,
+        "uncovered": uncovered,
+        "waiting": [(names.get(one.field, _unnamed(one.field)), one) for one in keeping.waiting()],
+        "page": receipts,
+        "receipts": [(names.get(one.receipt.field, _unnamed(one.receipt.field)), one) for one in receipts.rows],
+    }
+    return render(request, "portal/purposes.html", context)
+
+
+def _parts(kind: EntityType) -> dict[str, tuple[Text, int]]:
+    """Its fields and what it reports, each with its grade."""
+    said_of = {id: (one.title, one.grade) for id, one in kind.fields.items()}
+    return said_of | {id: (one.title, one.grade) for id, one in kind.properties.items()}
+
+
+def _unnamed(field: str) -> Text:
+    """A field that no pack declares any longer."""
+    return Text(zh=field, en=field)
 
 
 def personal_fields(loaded: PackSet) -> dict[str, Text]:
     """Type.field of every personal field of these packs → its words."""
     return {
-        f"{kind.id}.{id}": Text(zh=f"{kind.title.zh} · {field.title.zh}", en=f"{kind.title.en} · {field.title.en}")
+        f"{kind.id}.{id}": Text(zh=f"{kind.title.zh} · {title.zh}", en=f"{kind.title.en} · {title.en}")
         for kind in loaded.types.values()
-        for id, field in kind.fields.items()
-        if field.grade >= PERSONAL
+        for id, (title, grade) in _parts(kind).items()
+        if grade >= PERSONAL
     }
 
 
