@@ -1,4 +1,5 @@
-"""Every page for everybody: axe-core finds nothing, in both languages and themes, at a desk and on a phone.
+"""Every page for everybody: axe-core finds nothing, in both languages and themes, at a desk and on a phone; nothing is
+wider than the window, and (the fixture sees to it) the console is clean.
 
 The pages are found by walking the product's own links from the map, so a new page is looked at without being listed.
 Rules: WCAG 2.2 A and AA, and axe's best practices. axe-core (MPL-2.0) is a tool of these tests and never shipped.
@@ -20,6 +21,7 @@ from running import AuditVisit, Product, Visit
 AXE = Path(__file__).parents[2] / "src/zhiwan/city/portal/assets/node_modules/axe-core/axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 DESK, PHONE = {"width": 1366, "height": 800}, {"width": 390, "height": 844}
+BANNER = {"zh-hans": "模拟数据", "en": "Simulated data"}
 OTHER_THEME = {"light": "dark", "dark": "light"}
 BEGIN = ("/", "/?view=table", "/search?q=村", "/story", "/alarms/there-is-none", "/there-is-none")
 NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\.(csv|xlsx|json)$|[?&]format=")
@@ -27,7 +29,8 @@ NOT_PAGES = re.compile(r"^/(out|api/|in/|static/|metrics|healthz|ca\.crt|map/)|\
 MUST = {
     "/", "/?view", "/search?q", "/alarms", "/alarms/*", "/warnings", "/warnings/new", "/warnings/outside",
     "/warnings/*", "/responses", "/cases", "/cases/*", "/entities", "/entities/*", "/indicators", "/indicators/*",
-    "/data/set-aside", "/data/quality", "/purposes", "/rules", "/rules/*", "/health", "/me", "/accounts", "/accounts/*",
+    "/data/set-aside", "/data/quality", "/purposes", "/rules", "/rules/*", "/health", "/backups", "/me",
+    "/accounts", "/accounts/*",
 }  # fmt: skip
 MUST_OF_THE_AUDIT = {"/audit", "/audit/*", "/audit/chains", "/me"}
 
@@ -98,7 +101,7 @@ def set_choice(page: Page, product: Product, language: str, theme: str) -> None:
 def let_settle(page: Page) -> None:
     """Charts and maps have drawn themselves again and transitions have ended: a colour that axe reads in the middle of
     one is nobody's. What begins again for ever (a pulse, a value that flashes with each reading) is not waited for."""
-    page.wait_for_timeout(250)
+    page.wait_for_timeout(120)
     page.evaluate(
         """async () => {
             document.body.getBoundingClientRect()  // transitions begin when the style is asked for
@@ -126,8 +129,24 @@ def violations(page: Page, only: str = "") -> Iterator[str]:
             yield f"{problem['id']}: {node['html'][:160]} ({why[:160]})"
 
 
+def frame_problems(page: Page, language: str) -> Iterator[str]:
+    """What every page owes its reader, whatever it shows: heading, banner, no scrolling sideways, one language."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if wide > 0:
+        yield f"{wide} px too wide"
+    if not page.locator("main h1").count():
+        yield "no heading"
+    banner = page.locator(".demo-banner").all_inner_texts()
+    # Administrators see nothing of the city, so nothing simulated either.
+    if not any(BANNER[language] in text for text in banner) and "/audit" not in page.locator("nav#menu").inner_html():
+        yield f"the banner says {banner}"
+    if language == "en":
+        own = page.locator("main h2, nav#menu, main th").all_inner_texts()
+        yield from (f"not in English: {text}" for text in own if any("\u4e00" <= letter <= "\u9fff" for letter in text))
+
+
 @pytest.mark.parametrize(("language", "theme"), [("zh-hans", "light"), ("en", "dark")])
-def test_axe_finds_nothing(
+def test_every_page_is_clean_and_axe_finds_nothing(
     product: Product,
     visit: Visit,
     audit_page: AuditVisit,
@@ -153,7 +172,7 @@ def look_at(page: Page, product: Product, links: list[str], language: str, theme
         for size in (DESK, PHONE):
             page.set_viewport_size(size)  # type: ignore[arg-type]
             let_settle(page)
-            for problem in violations(page):
+            for problem in (*frame_problems(page, language), *violations(page)):
                 problems.setdefault(problem, f"{link} at {size['width']} px")
         # The other theme is the same page in other colours: the attribute that the server would have written.
         page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme }", OTHER_THEME[theme])

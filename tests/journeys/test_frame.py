@@ -1,55 +1,20 @@
-"""What every page shares: both languages, light and dark, phone and desk, keyboard, no error on the console."""
+"""What every page shares: one switch of the language, light and dark, keyboard, headers. More: test_access.py."""
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from running import AuditVisit, Visit
-
-PAGES = (
-    "/", "/alarms", "/warnings", "/responses", "/cases", "/entities", "/indicators",
-    "/data/set-aside", "/data/quality", "/purposes", "/rules", "/health",
-)  # fmt: skip
+from running import Visit
 
 
-def overflow(page: Page) -> int:
-    """Pixels by which the page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_clean_at_a_desk_and_on_a_phone(visit: Visit, path: str) -> None:
-    """The fixture fails on console errors; here: a heading, the banner, and no sideways scrolling."""
-    for width, height in ((1366, 800), (390, 844)):
-        page = visit(path, width=width, height=height)
-        expect(page.locator(".demo-banner")).to_contain_text("模拟数据")
-        expect(page.locator("main h1").first).to_be_attached()
-        page.wait_for_timeout(300)
-        assert overflow(page) <= 0, f"{path} is {overflow(page)} px too wide at {width}"
-
-
-@pytest.mark.parametrize("path", ["/audit", "/audit/chains"])
-def test_a_page_of_the_audit_is_clean_too(audit_page: AuditVisit, path: str) -> None:
-    page = audit_page(path)
-    for width, height in ((1366, 800), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        expect(page.locator("main h1").first).to_be_attached()
-        page.wait_for_timeout(300)
-        assert overflow(page) <= 0, f"{path} is {overflow(page)} px too wide at {width}"
-
-
-def test_one_switch_turns_every_page_english_and_back(visit: Visit) -> None:
+def test_one_switch_turns_pages_english_and_back(visit: Visit) -> None:
     page = visit("/alarms")
     expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     try:
-        for path in PAGES:
-            page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
-            own = page.locator("main h1, main h2, nav#menu, main th").all_inner_texts()
-            chinese = [text for text in own if any("\u4e00" <= letter <= "\u9fff" for letter in text)]
-            assert not chinese, f"{path}: {chinese[:5]}"
+        page.get_by_role("link", name="Entities").click()
+        expect(page.get_by_role("heading", name="Entities", level=1)).to_be_visible()
     finally:
         page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-hans")

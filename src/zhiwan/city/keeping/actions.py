@@ -127,7 +127,9 @@ def _with_readings(type_id: str, property: str, term: Term) -> list[str]:
 def note_wiped(*, ids: Sequence[int], at: datetime | None = None) -> None:
     """No file of the database or of the lake holds any longer what these receipts speak of."""
     guard.require("retention.run")
-    Erasure.objects.filter(pk__in=ids).update(wiped_at=at or timezone.now(), problem="")
+    now = at or timezone.now()
+    Erasure.objects.filter(pk__in=ids).update(wiped_at=now, problem="")
+    audit.record("retention.run", f"receipts:{len(ids)}", at=now, after={"wiped": list(ids)[:50]})
 
 
 @transaction.atomic
@@ -135,3 +137,5 @@ def note_unwiped(*, ids: Sequence[int], problem: str) -> None:
     """It could not be done this time."""
     guard.require("retention.run")
     Erasure.objects.filter(pk__in=ids).update(problem=problem[:200])
+    after = {"not_wiped": list(ids)[:50], "problem": problem[:200]}
+    audit.record("retention.run", f"receipts:{len(ids)}", at=timezone.now(), after=after)

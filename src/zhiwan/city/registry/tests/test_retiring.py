@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zhiwan.city.people.acting import acting
+from zhiwan.city.people.acting import acting, acting_system
 from zhiwan.city.people.guard import ActionForbidden
 from zhiwan.city.people.models import AuditRecord
 from zhiwan.city.registry import queries, retiring
@@ -29,9 +29,10 @@ def test_it_leaves_the_lists_and_the_judge_and_its_devices_go_silent(pump: Any) 
         detail = queries.entity_detail("p-1")
         assert detail is not None, "who has its address still finds it"
         assert not detail.row.active
+    with acting_system("cli"):
         record = AuditRecord.objects.filter(action="entity.retire")
+        assert [one.after for one in record] == [{"reason": "taken down", "devices": ["p-1"]}]
     assert "p-1" not in {one["id"] for one in read_registry().entities}
-    assert [one.after for one in record] == [{"reason": "taken down", "devices": ["p-1"]}]
 
 
 def test_it_comes_back_and_its_devices_are_restored_by_hand(pump: Any) -> None:
