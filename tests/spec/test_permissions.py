@@ -103,7 +103,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "parameter_change": {"id": RULE, "parameter": "none"}, "amendment": {"number": 0}, "amendment_move": {"number": 0},
     "account": {"id": 0}, "account_unlock": {"id": 0}, "account_revoke": {"id": 0}, "account_switch": {"id": 0},
     "account_recover": {"id": 0}, "service": {"id": 0}, "service_rotate": {"id": 0}, "service_end": {"id": 0},
-    "audit_record": {"chain": "accounts", "seq": 0}, "audit_run": {"id": 0},
+    "audit_record": {"chain": "accounts", "seq": 0}, "audit_run": {"id": 0}, "personal_move": {"id": 0},
 }  # fmt: skip
 FORMS: dict[str, dict[str, str]] = {
     "space": {"space": "live"},

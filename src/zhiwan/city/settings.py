@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "zhiwan.city.cases",
     "zhiwan.city.plans",
     "zhiwan.city.keeping",
+    "zhiwan.city.exports",
     "zhiwan.city.portal",
 ]
 

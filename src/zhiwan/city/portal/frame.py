@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from zhiwan.city.amendments.queries import waiting_count
 from zhiwan.city.cases.models import Case, CaseState
+from zhiwan.city.exports.queries import waiting as personal_exports
 from zhiwan.city.people.acting import is_public
 from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import limits
@@ -38,6 +39,7 @@ def counts() -> dict[str, int]:
         "cases": Case.objects.exclude(state=CaseState.CLOSED).count(),
         "set_aside": SetAside.objects.filter(state="open").count(),
         "amendments": waiting_count(),
+        "personal": personal_exports(),
     }
 
 

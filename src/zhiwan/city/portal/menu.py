@@ -47,6 +47,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry("set_aside", gettext_lazy("待处理数据"), icon="inbox", counted="set_aside"),
             Entry("quality", gettext_lazy("数据质量"), icon="chart-dots"),
+            Entry("personal", gettext_lazy("个人信息导出"), icon="user-share", counted="personal"),
             Entry("imports", gettext_lazy("导入历史"), icon="file-import"),
         ),
     ),

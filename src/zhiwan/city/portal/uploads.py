@@ -63,8 +63,16 @@ def drop(token: str) -> None:
         _file(token).unlink(missing_ok=True)
 
 
+def forget_old() -> None:
+    """Remove what is older than its hour; also asked for every hour, since uploads may stop coming."""
+    if _folder().is_dir():
+        for path in _folder().glob("*.json"):
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink(missing_ok=True)
+
+
 def _keep(body: dict[str, Any]) -> str:
-    _forget_old()
+    forget_old()
     token = secrets.token_urlsafe(16)
     private_file(_file(token), json.dumps(body, ensure_ascii=False))
     return token
@@ -86,10 +94,3 @@ def _folder() -> Path:
 
 def _file(token: str) -> Path:
     return _folder() / f"{token}.json"
-
-
-def _forget_old() -> None:
-    if _folder().is_dir():
-        for path in _folder().glob("*.json"):
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                path.unlink(missing_ok=True)

@@ -64,6 +64,14 @@ SCORES = {
     "miss": gettext_lazy("漏报"),
     "none": gettext_lazy("不计"),
 }
+EXPORT_STATES = {
+    "asked": gettext_lazy("等待批准"),
+    "approved": gettext_lazy("已批准，等待领取"),
+    "rejected": gettext_lazy("已退回"),
+    "withdrawn": gettext_lazy("已撤回"),
+    "fetched": gettext_lazy("已领取"),
+    "late": gettext_lazy("已过期"),
+}
 COMMAND_STATES = {
     "asked": gettext_lazy("等待设备上线"),
     "sent": gettext_lazy("已发出"),
@@ -178,6 +186,7 @@ _ALL: dict[str, dict[str, Any]] = {
     "amendment_state": AMENDMENT_STATES,
     "difference": DIFFERENCES,
     "command_state": COMMAND_STATES,
+    "export_state": EXPORT_STATES,
 }
 
 
