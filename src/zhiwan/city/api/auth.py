@@ -27,8 +27,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 class TokenAuth(HttpBearer):
     """`Authorization: Bearer zw_…`. Gives the key, or None, which is answered with 401.
 
-    Only wrong keys are counted, by address, and beyond the limit answered with 429: a right key pays nothing for it,
-    and is never shut out by a neighbour's wrong one.
+    Wrong keys are counted by address, calls of a right one by its account; beyond the limit both are answered with 429.
+    A right key is never shut out by a neighbour's wrong one.
     """
 
     def authenticate(self, request: HttpRequest, token: str) -> ServiceKey | None:
@@ -36,6 +36,8 @@ class TokenAuth(HttpBearer):
         found = machines.find(token, address=address or None, at=now)
         if found is None:
             rates.count_failure(address, now)
+        else:
+            rates.count_call(str(found.account_id), now)
         return found
 
 

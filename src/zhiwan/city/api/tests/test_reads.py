@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from zhiwan.city.keeping import plan
 from zhiwan.city.keeping.models import Backup, Drill
 from zhiwan.city.people.acting import acting_system
 from zhiwan.city.people.models import Organisation, Post
-from zhiwan.city.people.ways_in import limits, machines
+from zhiwan.city.people.ways_in import limits, machines, rates
+from zhiwan.city.people.ways_in.errors import TooOften
 from zhiwan.city.people.ways_in.models import ServiceAccount, ServiceKey
 from zhiwan.city.registry.models import Entity
 from zhiwan.city.watch.models import LatestValue
@@ -109,6 +111,35 @@ def test_an_address_that_guesses_keys_is_told_to_wait_and_a_right_key_is_not(tow
     assert answers[-1].status_code == 429
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 601
     get(town, "/alarms")
+
+
+def test_a_program_that_runs_wild_is_told_to_wait_and_its_neighbour_is_not(
+    town: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = limits.at
+    monkeypatch.setattr(limits, "at", lambda when: replace(declared(when), calls_a_minute=3))
+    monkeypatch.setattr(rates, "_CALLS_TOLD", 1)
+    monkeypatch.setattr(rates, "_calls", {})
+    with acting_system("cli"):
+        other = machines.create(title="other", post=Post.objects.get(), scopes=SCOPES)[1]
+    answers = [town.get("/api/v1/alarms") for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 61
+    assert Client(headers={"authorization": f"Bearer {other}"}).get("/api/v1/alarms").status_code == 200
+
+
+def test_calls_are_told_in_bundles_and_are_free_again_after_the_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = limits.at
+    monkeypatch.setattr(limits, "at", lambda when: replace(declared(when), calls_a_minute=120))
+    monkeypatch.setattr(rates, "_calls", {})
+    begun = timezone.now()
+    for _ in range(149):
+        rates.count_call("7", begun)
+    with pytest.raises(TooOften):  # two bundles of fifty pass, the third is beyond
+        rates.count_call("7", begun)
+    with pytest.raises(TooOften):
+        rates.count_call("7", begun + timedelta(seconds=59))
+    rates.count_call("7", begun + timedelta(seconds=61))
 
 
 def test_the_use_of_a_key_is_noted(town: Client) -> None:

@@ -31,7 +31,7 @@ class TooOften(InputRefused):
     hint = "Wait; trying earlier does not help."
 
     def __init__(self, *, until: datetime, at: datetime) -> None:
-        seconds = (until - at).total_seconds()
+        self.until, seconds = until, (until - at).total_seconds()
         self.retry_after = max(1, int(seconds) + 1)
         super().__init__(minutes=max(1, math.ceil(seconds / 60)))
 

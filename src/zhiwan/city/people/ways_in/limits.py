@@ -48,6 +48,7 @@ class Limits:
     key_overlap_hours: int
     writes_a_minute: int
     writes_of_an_address: int
+    calls_a_minute: int
 
     @property
     def lock(self) -> timedelta:

@@ -9,6 +9,8 @@ keeps state anyway; a cache of one process would multiply every limit by the num
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -21,19 +23,23 @@ from zhiwan.city.people.ways_in.seals import keyed
 
 _FAILURES_PER = timedelta(minutes=10)
 _WRITES_PER = timedelta(minutes=1)
+_CALLS_PER = timedelta(minutes=1)
+#: Calls that a process counts for itself before it tells the database: a row written by every request of a busy
+#: sender would be what it waits for.
+_CALLS_TOLD, _CALLS_KEPT = 50, timedelta(seconds=1)
 _COUNT = """
-INSERT INTO people_ratewindow AS mine (key, ends_at, count) VALUES (%(key)s, %(ends)s, 1)
+INSERT INTO people_ratewindow AS mine (key, ends_at, count) VALUES (%(key)s, %(ends)s, %(uses)s)
 ON CONFLICT (key) DO UPDATE SET
-    count = CASE WHEN mine.ends_at <= %(at)s THEN 1 ELSE mine.count + 1 END,
+    count = CASE WHEN mine.ends_at <= %(at)s THEN excluded.count ELSE mine.count + excluded.count END,
     ends_at = CASE WHEN mine.ends_at <= %(at)s THEN excluded.ends_at ELSE mine.ends_at END
 RETURNING count, ends_at
 """
 
 
-def spend(what: str, whose: str, *, most: int, per: timedelta, at: datetime) -> None:
-    """Count one use. Raises TooOften when there were `most` already in this window."""
+def spend(what: str, whose: str, *, most: int, per: timedelta, at: datetime, uses: int = 1) -> None:
+    """Count uses. Raises TooOften when there are more than `most` in this window."""
     with acting_system("web"), connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"key": keyed("rate", what, whose), "ends": at + per, "at": at})
+        cursor.execute(_COUNT, {"key": keyed("rate", what, whose), "ends": at + per, "at": at, "uses": uses})
         count, ends_at = cursor.fetchone()
     if count > most:
         raise TooOften(until=ends_at, at=at)
@@ -62,3 +68,38 @@ def count_write(account: str, address: str, at: datetime) -> None:
     now = limits.at(at)
     spend("writes", account, most=now.writes_a_minute, per=_WRITES_PER, at=at)
     spend("writes of an address", address, most=now.writes_of_an_address, per=_WRITES_PER, at=at)
+
+
+@dataclass
+class _Calls:
+    """What one process has counted of one account since it told, and until when the account is turned away."""
+
+    count: int
+    since: datetime
+    until: datetime | None = None
+
+
+_calls: dict[str, _Calls] = {}
+_counting = threading.Lock()
+
+
+def count_call(account: str, at: datetime) -> None:
+    """One call of a service account. Raises TooOften beyond what its senders need; what was sent is not looked at.
+
+    Each process tells its calls in bundles, so the limit is exact to fifty calls, or a second, for each process.
+    """
+    with _counting:
+        mine = _calls.setdefault(account, _Calls(0, at))
+        if mine.until is not None and at < mine.until:
+            raise TooOften(until=mine.until, at=at)
+        mine.count, mine.until = mine.count + 1, None
+        if mine.count < _CALLS_TOLD and at - mine.since < _CALLS_KEPT:
+            return
+        told = mine.count
+        mine.count, mine.since = 0, at
+    try:
+        spend("calls", account, most=limits.at(at).calls_a_minute, per=_CALLS_PER, at=at, uses=told)
+    except TooOften as problem:
+        with _counting:
+            mine.until = problem.until
+        raise
