@@ -118,3 +118,11 @@ def _point_django_at(urls: Urls) -> None:
             delattr(connections._connections, alias)
     connections._settings = None
     connections.__dict__.pop("settings", None)
+
+
+@pytest.fixture(autouse=True)
+def _names_of_areas_are_those_of_this_test() -> Iterator[None]:
+    """They are remembered for a minute; the next test may have another city."""
+    yield
+    if (queries := sys.modules.get("zhiwan.city.registry.queries")) is not None:
+        queries._names = (0.0, {})  # type: ignore[attr-defined]

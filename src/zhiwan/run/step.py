@@ -20,7 +20,7 @@ class StepFailed(PartUnavailable):
 
 
 def run_step(arguments: list[str], environment: dict[str, str], folder: DataFolder, say: Callable[[str], None]) -> str:
-    """Runs `zhiwan <arguments>` to its end and gives the last line it prints; the lines before are its progress.
+    """Runs `zhiwan <arguments>` to its end and gives the JSON it prints; other lines are progress, told at once.
 
     What it says on standard error goes to the log prepare.log.
     """
@@ -36,12 +36,13 @@ def run_step(arguments: list[str], environment: dict[str, str], folder: DataFold
             start_new_session=True,
             preexec_fn=embedded.become(embedded.ourselves(), signal.SIGKILL),
         )
-    last = ""
+    answer = ""
     try:
         for line in process.stdout or ():
-            if last:
-                say(last)
-            last = line.rstrip()
+            if line.startswith("{"):
+                answer = line.rstrip()
+            else:
+                say(line.rstrip())
         process.wait()
     except BaseException:
         process.kill()
@@ -49,4 +50,4 @@ def run_step(arguments: list[str], environment: dict[str, str], folder: DataFold
         raise
     if process.returncode != 0:
         raise StepFailed(step=arguments[0], exit_code=process.returncode, words=embedded.last_words(log), log=log)
-    return last
+    return answer

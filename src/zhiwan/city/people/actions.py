@@ -38,9 +38,16 @@ class LinkRefused(InputRefused):
 
 @transaction.atomic
 def create_user(
-    *, name: str, display_name: str, password: str | None, language: str = "", posts: Iterable[Post] = ()
+    *,
+    name: str,
+    display_name: str,
+    password: str | None,
+    language: str = "",
+    posts: Iterable[Post] = (),
+    hashed: str = "",
 ) -> User:
-    """A new account with its posts; None as password: only a link signs it in."""
+    """A new account with its posts; None as password: only a link signs it in. `hashed`: the password, hashed before
+    (of many accounts side by side: hashing is slow on purpose)."""
     guard.require("people.manage")
     user = User(username=name, display_name=display_name, language=language)
     user.set_unusable_password()
@@ -48,7 +55,7 @@ def create_user(
         validate_password(password, user)
     user.save()
     if password is not None:
-        passwords.note_new(user, password, timezone.now())
+        passwords.note_new(user, password, timezone.now(), hashed=hashed)
     hold(user, posts)
     audit.record("people.create_user", f"user:{name}", at=timezone.now(), after={"posts": [p.id for p in posts]})
     return user

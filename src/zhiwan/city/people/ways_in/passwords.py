@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.contrib.auth import authenticate
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -132,13 +132,13 @@ def _keep(user: User, new: str, now: datetime, address: str | None = None) -> No
     own.record("account.change_password", user, address=address, at=now)
 
 
-def note_new(user: User, new: str, now: datetime, *, must_change: bool = False) -> None:
-    """Keep a checked password, its age and the ones before it."""
+def note_new(user: User, new: str, now: datetime, *, must_change: bool = False, hashed: str = "") -> None:
+    """Keep a checked password, its age and the ones before it. `hashed`: where it was hashed already."""
     with acting_system("web"):
         credential, _made = Credential.objects.select_for_update().get_or_create(user=user)
         if user.password and user.has_usable_password():
             credential.former = [user.password, *credential.former][: limits.at(now).passwords_kept]
-        user.set_password(new)
+        user.password = hashed or make_password(new)
         user.save(update_fields=["password"])
         credential.password_set_at, credential.must_change = now, must_change
         credential.save(update_fields=["former", "password_set_at", "must_change"])

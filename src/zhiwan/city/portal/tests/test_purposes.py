@@ -34,6 +34,6 @@ def test_a_purpose_of_a_role_that_is_not_there_is_told(monkeypatch: pytest.Monke
     wrong = shipped.purposes[0].model_copy(update={"roles": ["duty_cheif"]})
     place = shipped.model_copy(update={"purposes": [wrong]})
     monkeypatch.setattr(packs_loaded, "place", lambda: place)
-    monkeypatch.setattr(settings, "ZHIWAN_PLACE", SHIPPED)
+    settings.ZHIWAN_PLACE = SHIPPED
     with pytest.raises(PurposeWrong, match="duty_cheif"):
         purpose_book()
