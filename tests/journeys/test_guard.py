@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -39,6 +40,35 @@ def as_(product: Product, browser: Browser) -> Iterator[object]:
     yield enter
     for context in made:
         context.close()
+
+
+@pytest.mark.mission("E4")
+def test_a_list_of_people_leaves_with_two_persons_once_and_carries_who_took_it(
+    product: Product, as_: Callable[[str], Page]
+) -> None:
+    asking, other = as_("chief"), as_("deputy")
+    asking.goto(f"{product.url}/personal?type=PumpStation")
+    for field in ("值守人", "值守电话"):
+        asking.get_by_label(field, exact=True).check()
+    asking.get_by_label("原因（记入审计）").fill("台风前逐个通知值守人")
+    asking.get_by_role("button", name="申请导出").click()
+    expect(asking.locator("tbody tr").first).to_contain_text("等待批准")
+    assert asking.get_by_role("button", name="批准", exact=True).count() == 0, "nobody lets the own request go"
+    other.goto(f"{product.url}/personal")
+    other.get_by_label("意见").first.fill("同意")
+    other.get_by_role("button", name="批准", exact=True).first.click()
+    other.locator("dialog.ask").get_by_role("button", name="确定").click()
+    expect(other.locator("tbody tr").first).to_contain_text("已批准，等待领取")
+    assert other.get_by_role("button", name="领取（一次）").count() == 0, "only who asked fetches it"
+    asking.reload()
+    with asking.expect_download() as download:
+        asking.get_by_role("button", name="领取（一次）").first.click()
+    head, first = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()[:2]
+    assert head == "编号,名称,区划代码,值守人,值守电话,领取人"
+    assert re.search(r",1\d{10},chief · 区城运中心值班长 · 20\d\d-.* · #\d+$", first), "whole, with the reader's mark"
+    asking.reload()
+    expect(asking.locator("tbody tr").first).to_contain_text("已领取")
+    assert asking.get_by_role("button", name="领取（一次）").count() == 0
 
 
 @pytest.mark.mission("E4")
