@@ -45,7 +45,9 @@ def local_url(request: HttpRequest, wished: str | None, otherwise: str = "/") ->
     """An address of this site to go back to; anything else becomes `otherwise`."""
     if wished and url_has_allowed_host_and_scheme(wished, {request.get_host()}, request.is_secure()):
         parts = urlsplit(wished)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        # Without its own host a path like //elsewhere/x would name another.
+        path = "/" + parts.path.lstrip("/\\")
+        return f"{path}?{parts.query}" if parts.query else path
     return otherwise
 
 
