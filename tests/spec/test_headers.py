@@ -14,7 +14,7 @@ def assert_guarded(answer: object, url: str) -> None:
     headers = answer.headers  # type: ignore[attr-defined]
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; ") if " " in part)
     assert policy["script-src"] == "'self'", url
-    assert policy["object-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'", url
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'", url
     assert "unsafe-eval" not in headers["Content-Security-Policy"], url
     assert headers["X-Content-Type-Options"] == "nosniff", url
     assert headers["X-Frame-Options"] == "DENY", url
