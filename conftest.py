@@ -26,8 +26,12 @@ KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 def pytest_configure() -> None:
     """Static files come from their sources: what a `bin/up` of this checkout collected may be older than they are."""
+    import hypothesis
     from django.conf import settings
 
+    # A busy machine makes no test fail: how long an example may take is no property of the code.
+    hypothesis.settings.register_profile("zhiwan", deadline=None)
+    hypothesis.settings.load_profile("zhiwan")
     settings.WHITENOISE_USE_FINDERS = True
     settings.STORAGES = {
         **settings.STORAGES,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from zhiwan.city.people.acting import LIVE, Actor, acting
-from zhiwan.city.people.queries import post_in_use
+from zhiwan.city.people.queries import post_in_use, posts_of
 
 
 def showed_second_factor(request: HttpRequest) -> bool:
@@ -32,7 +32,9 @@ class ActingMiddleware:
         # The API brings its own credentials (api/auth.py) and acts for itself.
         if request.path.startswith(("/api/", "/static/", "/healthz", "/metrics")) or not request.user.is_authenticated:
             return self.get_response(request)
-        post = post_in_use(request.user, request.session.get("post"))
+        posts = posts_of(request.user)
+        request.posts = posts  # type: ignore[attr-defined]  # the frame of the page shows them too
+        post = post_in_use(posts, request.session.get("post"))
         if post is None:
             return self.get_response(request)
         space = self.space_of(request)

@@ -1,12 +1,12 @@
 """Reads of people.
 
-post_in_use(user, post_id) -> Post | None     posts_of(user) -> list[Post]
+posts_of(user) -> list[Post]     post_in_use(posts, post_id) -> Post | None
 posts_with_role(role, towns=None) -> list[Post]          posts_on_duty(towns=None) -> list[Post]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -35,9 +35,8 @@ def _valid_today() -> Q:
     return (Q(valid_from=None) | Q(valid_from__lte=today)) & (Q(valid_to=None) | Q(valid_to__gt=today))
 
 
-def post_in_use(user: Any, post_id: str | None) -> Post | None:
+def post_in_use(posts: Sequence[Post], post_id: str | None) -> Post | None:
     """The post chosen in the session if the account (still) holds it, else its first post."""
-    posts = posts_of(user)
     return next((post for post in posts if post.id == post_id), posts[0] if posts else None)
 
 

@@ -14,7 +14,6 @@ from zhiwan.city.amendments.queries import waiting_count
 from zhiwan.city.cases.models import Case, CaseState
 from zhiwan.city.exports.queries import waiting as personal_exports
 from zhiwan.city.people.acting import is_public
-from zhiwan.city.people.queries import posts_of
 from zhiwan.city.people.ways_in import limits
 from zhiwan.city.plans.models import Task
 from zhiwan.city.portal.menu import menu_for
@@ -69,7 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return shared | {
         "place": current_place(),
         "actor": actor,
-        "posts": posts_of(request.user),
+        "posts": request.posts,  # type: ignore[attr-defined]  # whoever acts came through the middleware
         "spaces": spaces.spaces(),
         "space_now": clock.now(),
         "menu": menu_for(request.path, counts()),

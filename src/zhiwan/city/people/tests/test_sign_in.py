@@ -120,10 +120,10 @@ def test_a_weak_password_is_refused(user: User) -> None:
 
 def test_the_chief_comes_first_and_a_post_that_ended_is_gone(user: User) -> None:
     assert [post.id for post in posts_of(user)] == ["chief", "desk"]
-    assert getattr(post_in_use(user, "desk"), "id", None) == "desk"
+    assert getattr(post_in_use(posts_of(user), "desk"), "id", None) == "desk"
     with acting_system("cli"):
         Post.objects.filter(id="desk").update(valid_to=timezone.localdate())
-    assert getattr(post_in_use(user, "desk"), "id", None) == "chief"
+    assert getattr(post_in_use(posts_of(user), "desk"), "id", None) == "chief"
     assert posts_with_role("operator") == []
 
 
