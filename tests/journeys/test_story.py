@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from running import Product, Visit
 
@@ -62,8 +63,14 @@ def strangers(product: Product) -> list[str]:
 
 
 def step_into(page: Page, name: str) -> None:
-    page.locator("#spaces summary").click()
-    page.locator("#spaces button", has_text=name).click()
+    """Through the menu. A page that just took up something new has closed it again: a person opens it once more."""
+    for _ in range(5):
+        page.locator("#spaces summary").click()
+        try:
+            page.locator("#spaces button", has_text=name).click(timeout=5_000)
+            break
+        except PlaywrightTimeout:
+            continue
     expect(page.locator("#spaces summary")).to_have_text(name, timeout=30_000)
 
 

@@ -18,7 +18,11 @@ class SpaceActingMiddleware(ActingMiddleware):
     """Acts in the space that the session names."""
 
     def space_of(self, request: HttpRequest) -> str:
-        return space_in_use(request.session.get("space"))
+        chosen = request.session.get("space")
+        space = space_in_use(chosen)
+        if chosen and chosen != space:  # dropped meanwhile: another one of that name is not what was chosen
+            request.session["space"] = LIVE
+        return space
 
 
 class SpaceInAnswers:

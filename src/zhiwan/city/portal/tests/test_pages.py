@@ -136,6 +136,9 @@ def test_a_story_that_was_dropped_meanwhile_shows_nothing_more(enter: Enter) -> 
     gone = desk.get(reverse("portal:story_steps"))
     assert (gone.status_code, gone.headers["X-Zhiwan-Space"]) == (204, "live")
     assert desk.get(reverse("portal:story")).status_code == 200
+    with acting_system("cli"):  # played again: nobody is led into it who did not step in
+        Space.objects.filter(id="day").update(state="running")
+    assert desk.get("/alarms").headers["X-Zhiwan-Space"] == "live"
 
 
 def test_what_the_browser_keeps_for_one_space_is_not_asked_for_in_another(enter: Enter) -> None:
