@@ -6,7 +6,7 @@ withdraw(id)                                  by who asked
 fetch(id) -> Taken                            once, by who asked, within a day; every row carries the reader's mark
 
 The guard is asked for every field when it is asked and again when it is fetched: a purpose may have ended meanwhile.
-Rows are those that the asking post reaches: row security sees to it both times.
+Rows are those that the acting post reaches: row security sees to it both times.
 """
 
 from __future__ import annotations
